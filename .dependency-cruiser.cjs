@@ -1,46 +1,46 @@
 // Imports only go down, and folders of one layer never import each other (docs/architecture.md).
 const layers = [
-	["core"],
-	["telemetry"],
-	["actor", "protocol"],
-	["config", "arguments", "policy", "worker"],
-	["call"],
-	["socket"],
-	["runtime"],
+  ["core"],
+  ["telemetry"],
+  ["actor", "protocol"],
+  ["config", "arguments", "policy", "worker"],
+  ["call"],
+  ["socket"],
+  ["runtime"],
 ];
 
 const forbidden = layers.flatMap((folders, level) =>
-	folders.map((folder) => {
-		const allowed = [...layers.slice(0, level).flat(), folder];
-		return {
-			name: `${folder}-imports-only-downwards`,
-			severity: "error",
-			from: { path: `^src/${folder}/` },
-			to: { path: "^src/", pathNot: `^src/(${allowed.join("|")})/` },
-		};
-	}),
+  folders.map((folder) => {
+    const allowed = [...layers.slice(0, level).flat(), folder];
+    return {
+      name: `${folder}-imports-only-downwards`,
+      severity: "error",
+      from: { path: `^src/${folder}/` },
+      to: { path: "^src/", pathNot: `^src/(${allowed.join("|")})/` },
+    };
+  }),
 );
 
 const only = (library, where) => ({
-	name: `${library}-only-where-it-belongs`,
-	severity: "error",
-	from: { path: "^src/", pathNot: where },
-	to: { path: `node_modules/(@types/)?${library}/` },
+  name: `${library}-only-where-it-belongs`,
+  severity: "error",
+  from: { path: "^src/", pathNot: where },
+  to: { path: `node_modules/(@types/)?${library}/` },
 });
 
 module.exports = {
-	forbidden: [
-		...forbidden,
-		{ name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
-		only("xstate", "^src/actor/|\\.(actor|machine)\\.ts$"),
-		only("ws", "^src/socket/ws-server\\.ts$"),
-		only("piscina", "^src/worker/"),
-		only("opossum", "^src/worker/"),
-		only("zod", "^src/(core|config|runtime)/"),
-	],
-	options: {
-		tsPreCompilationDeps: true,
-		tsConfig: { fileName: "tsconfig.json" },
-		doNotFollow: { path: "node_modules" },
-	},
+  forbidden: [
+    ...forbidden,
+    { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
+    only("xstate", "^src/actor/|\\.(actor|machine)\\.ts$"),
+    only("ws", "^src/socket/ws-server\\.ts$"),
+    only("piscina", "^src/worker/"),
+    only("opossum", "^src/worker/"),
+    only("zod", "^src/(core|config|runtime)/"),
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    doNotFollow: { path: "node_modules" },
+  },
 };

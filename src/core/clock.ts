@@ -3,18 +3,18 @@
  * drives actors and everything beside them; tests pass a simulated one.
  */
 export interface Clock {
-	/** Monotonic milliseconds with fractions; never goes back. For durations, windows and deadlines. */
-	now(): number;
-	/** Milliseconds since 1970; can jump. For what people read. */
-	systemTime(): number;
-	setTimeout(run: () => void, ms: number): unknown;
-	clearTimeout(timer: unknown): void;
+  /** Monotonic milliseconds with fractions; never goes back. For durations, windows and deadlines. */
+  now(): number;
+  /** Milliseconds since 1970; can jump. For what people read. */
+  systemTime(): number;
+  setTimeout(run: () => void, ms: number): unknown;
+  clearTimeout(timer: unknown): void;
 }
 
 /** The machine's clock. */
 export const systemClock: Clock = {
-	now: () => performance.now(),
-	systemTime: () => Date.now(),
-	setTimeout: (run, ms) => setTimeout(run, ms),
-	clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout),
+  now: () => performance.now(),
+  systemTime: () => Date.now(),
+  setTimeout: (run, ms) => setTimeout(run, ms),
+  clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout),
 };

@@ -3,31 +3,31 @@
  * library. The list is closed: docs/errors.md holds one entry for each, and a test compares the two.
  */
 export const errorCodes = [
-	// What a client can be answered.
-	"invalid_request",
-	"unauthenticated",
-	"not_found",
-	"disabled",
-	"hook_rejected",
-	"permission_denied",
-	"rate_limited",
-	"invalid_argument",
-	"timeout",
-	"cancelled",
-	"unavailable",
-	"retry_exhausted",
-	"failed",
-	"internal",
-	// What a host program can be told.
-	"invalid_option",
-	"invalid_config",
-	"listen_failed",
-	"module_unreadable",
-	"function_missing",
-	"max_restarts",
-	"already_started",
-	"noproc",
-	"stopped",
+  // What a client can be answered.
+  "invalid_request",
+  "unauthenticated",
+  "not_found",
+  "disabled",
+  "hook_rejected",
+  "permission_denied",
+  "rate_limited",
+  "invalid_argument",
+  "timeout",
+  "cancelled",
+  "unavailable",
+  "retry_exhausted",
+  "failed",
+  "internal",
+  // What a host program can be told.
+  "invalid_option",
+  "invalid_config",
+  "listen_failed",
+  "module_unreadable",
+  "function_missing",
+  "max_restarts",
+  "already_started",
+  "noproc",
+  "stopped",
 ] as const;
 
 /** One of the codes of the closed list {@link errorCodes}. */
@@ -35,16 +35,16 @@ export type ErrorCode = (typeof errorCodes)[number];
 
 /** What beside reason and message a {@link GenApiError} carries. */
 export interface GenApiErrorOptions {
-	/** @default "failed" — what a function of yours throws. The library's own errors name another code. */
-	code?: ErrorCode;
-	/** Tells the client that sending the request again may help. @default false */
-	canRetry?: boolean;
-	/** Lets the gateway itself send the call again, where the FunConfig has `retry`. @default false */
-	retryable?: boolean;
-	/** How long the client should wait, milliseconds; only with `rate_limited`. */
-	retryAfterMs?: number;
-	/** The error behind this one. */
-	cause?: unknown;
+  /** @default "failed" — what a function of yours throws. The library's own errors name another code. */
+  code?: ErrorCode;
+  /** Tells the client that sending the request again may help. @default false */
+  canRetry?: boolean;
+  /** Lets the gateway itself send the call again, where the FunConfig has `retry`. @default false */
+  retryable?: boolean;
+  /** How long the client should wait, milliseconds; only with `rate_limited`. */
+  retryAfterMs?: number;
+  /** The error behind this one. */
+  cause?: unknown;
 }
 
 // A global symbol: the same error is recognised whichever copy of the package, thread or node made it.
@@ -58,72 +58,60 @@ const brand = Symbol.for("gen-api.GenApiError");
  * answered as `internal`, without its text.
  */
 export class GenApiError extends Error {
-	override readonly name = "GenApiError";
-	readonly code: ErrorCode;
-	readonly reason: string;
-	readonly canRetry: boolean;
-	readonly retryable: boolean;
-	readonly retryAfterMs: number | undefined;
+  override readonly name = "GenApiError";
+  readonly code: ErrorCode;
+  readonly reason: string;
+  readonly canRetry: boolean;
+  readonly retryable: boolean;
+  readonly retryAfterMs: number | undefined;
 
-	/**
-	 * @param reason a short machine-readable word of your own; for the library's errors it equals the code
-	 * @param message a full sentence for people
-	 */
-	constructor(
-		reason: string,
-		message: string,
-		options: GenApiErrorOptions = {},
-	) {
-		super(
-			message,
-			options.cause === undefined ? undefined : { cause: options.cause },
-		);
-		this.reason = reason;
-		this.code = options.code ?? "failed";
-		this.canRetry = options.canRetry ?? false;
-		this.retryable = options.retryable ?? false;
-		this.retryAfterMs = options.retryAfterMs;
-		Object.defineProperty(this, brand, { value: true });
-	}
+  /**
+   * @param reason a short machine-readable word of your own; for the library's errors it equals the code
+   * @param message a full sentence for people
+   */
+  constructor(reason: string, message: string, options: GenApiErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.reason = reason;
+    this.code = options.code ?? "failed";
+    this.canRetry = options.canRetry ?? false;
+    this.retryable = options.retryable ?? false;
+    this.retryAfterMs = options.retryAfterMs;
+    Object.defineProperty(this, brand, { value: true });
+  }
 }
 
 /** Whether `value` is a {@link GenApiError}, made by this copy of the package or by another. */
 export function isGenApiError(value: unknown): value is GenApiError {
-	return typeof value === "object" && value !== null && brand in value;
+  return typeof value === "object" && value !== null && brand in value;
 }
 
 /** Makes one of the library's own errors: reason and code are the same word. */
 export function libraryError(
-	code: ErrorCode,
-	message: string,
-	options: Omit<GenApiErrorOptions, "code"> = {},
+  code: ErrorCode,
+  message: string,
+  options: Omit<GenApiErrorOptions, "code"> = {},
 ): GenApiError {
-	return new GenApiError(code, message, { ...options, code });
+  return new GenApiError(code, message, { ...options, code });
 }
 
 /** Any thrown value as an Error, so that it has a message and can be a cause. */
 export function toError(thrown: unknown): Error {
-	if (thrown instanceof Error) return thrown;
-	return new Error(
-		typeof thrown === "string"
-			? thrown
-			: `A value that is no Error was thrown: ${describe(thrown)}`,
-		{
-			cause: thrown,
-		},
-	);
+  if (thrown instanceof Error) return thrown;
+  return new Error(typeof thrown === "string" ? thrown : `A value that is no Error was thrown: ${describe(thrown)}`, {
+    cause: thrown,
+  });
 }
 
 /** The type of a value in the words of JSON, for messages that must not repeat the value itself. */
 export function describe(value: unknown): string {
-	if (value === null) return "null";
-	if (Array.isArray(value)) return "list";
-	switch (typeof value) {
-		case "object":
-			return "map";
-		case "undefined":
-			return "nothing";
-		default:
-			return typeof value;
-	}
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "list";
+  switch (typeof value) {
+    case "object":
+      return "map";
+    case "undefined":
+      return "nothing";
+    default:
+      return typeof value;
+  }
 }
