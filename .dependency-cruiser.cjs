@@ -2,8 +2,8 @@
 const layers = [
   ["core"],
   ["telemetry"],
-  ["actor", "protocol"],
-  ["config", "arguments", "policy", "worker"],
+  ["actor", "protocol", "arguments"],
+  ["config", "policy", "worker"],
   ["call"],
   ["socket"],
   ["runtime"],

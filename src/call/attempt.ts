@@ -1,0 +1,98 @@
+import type { Deadline } from "../core/deadlines.ts";
+import type { ServiceFunction } from "../core/load-function.ts";
+import type { RequestIdentity } from "../core/request-info.ts";
+import { cancelled, type Failure, refusal, unavailable } from "./failure.ts";
+import type { CompiledFunction } from "./function-table.ts";
+import type { AbortReason } from "./running-calls.ts";
+
+/** Who asked for an attempt: hears of its end exactly once. */
+export interface AttemptOwner {
+  /** @param json the result's JSON */
+  attemptSucceeded(json: string): void;
+  attemptFailed(failure: Failure): void;
+}
+
+/** Where attempts run: the worker pool, the gateway's own thread. */
+export interface Executor {
+  run(attempt: Attempt): void;
+  /** The attempt has been given up: nobody waits for its answer any more. */
+  cancel(attempt: Attempt, reason: AbortReason | "timeout"): void;
+}
+
+/**
+ * One execution of a function for one request; a retry is another attempt. It settles once: what a thread that was
+ * given up on still answers is dropped here.
+ */
+export class Attempt {
+  readonly service: string;
+  readonly requestType: string;
+  readonly version: string | null;
+  /** The ES module's URL and the function's name in it. */
+  readonly module: string;
+  readonly function: string;
+  readonly main: ServiceFunction | null;
+  readonly args: readonly unknown[];
+  /** Non-null when the function asked for its RequestInfo. */
+  readonly identity: RequestIdentity | null;
+  readonly maxResultBytes: number;
+  readonly timeoutMs: number | null;
+  readonly executor: Executor;
+  deadline: Deadline | null = null;
+  /** Where the gateway's own thread keeps what aborts this attempt's signal. */
+  abortController: AbortController | null = null;
+  readonly #owner: AttemptOwner;
+  #settled = false;
+
+  constructor(
+    compiled: CompiledFunction,
+    args: readonly unknown[],
+    identity: RequestIdentity | null,
+    maxResultBytes: number,
+    executor: Executor,
+    owner: AttemptOwner,
+  ) {
+    const { config } = compiled;
+    this.service = config.service;
+    this.requestType = config.requestType;
+    this.version = config.version;
+    this.module = compiled.moduleUrl ?? "";
+    this.function = config.mfa.function;
+    this.main = compiled.main;
+    this.args = args;
+    this.identity = identity;
+    this.maxResultBytes = maxResultBytes;
+    this.timeoutMs = compiled.timeoutMs;
+    this.executor = executor;
+    this.#owner = owner;
+  }
+
+  succeeded(json: string): void {
+    if (this.#settle()) this.#owner.attemptSucceeded(json);
+  }
+
+  failed(failure: Failure): void {
+    if (this.#settle()) this.#owner.attemptFailed(failure);
+  }
+
+  /** The timeout is over: the owner hears of it at once, the function's signal is aborted. */
+  expire(): void {
+    this.#giveUp("timeout", refusal("timeout", `Request timed out after ${this.timeoutMs} ms`, true));
+  }
+
+  /** Ended from outside. */
+  abort(reason: AbortReason): void {
+    this.#giveUp(reason, reason === "stopped" ? unavailable : cancelled);
+  }
+
+  #giveUp(reason: AbortReason | "timeout", failure: Failure): void {
+    if (!this.#settle()) return;
+    this.executor.cancel(this, reason);
+    this.#owner.attemptFailed(failure);
+  }
+
+  #settle(): boolean {
+    if (this.#settled) return false;
+    this.#settled = true;
+    return true;
+  }
+}

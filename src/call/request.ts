@@ -1,0 +1,85 @@
+import semver from "semver";
+import { describe } from "../core/errors.ts";
+import { shown } from "../core/faults.ts";
+import { type Failure, invalidRequest } from "./failure.ts";
+
+/** A request as it was read from a payload. Who sent it is not in it: that comes from the connection. */
+export interface Request {
+  readonly requestId: string;
+  readonly requestType: string;
+  readonly service: string;
+  readonly args: Record<string, unknown>;
+  readonly version: string | null;
+  /** What the payload claims; nothing is decided by it. */
+  readonly claimedUserId: string | null;
+  readonly claimedDeviceId: string | null;
+}
+
+/** What a request without a usable id is answered as. */
+export const unknownRequestId = "unknown";
+
+const noArgs: Record<string, unknown> = Object.freeze({});
+
+/** Reads a payload, any JSON value. @returns the request, or the failure that names what is wrong with it */
+export function parseRequest(payload: unknown): Request | Failure {
+  if (typeof payload !== "object" || payload === null || Array.isArray(payload)) {
+    return invalidRequest(`The payload must be a map, got ${describe(payload)}`);
+  }
+  const { request_type, request_id, service, args, version, user_id, device_id, user_roles } = payload as Payload;
+  if (!isName(request_type) || !isName(request_id) || !isName(service)) return nameFault(payload as Payload);
+  if (args !== undefined && args !== null && (typeof args !== "object" || Array.isArray(args))) {
+    return invalidRequest(`args must be a map, got ${describe(args)}`);
+  }
+  if (!isText(version)) return invalidRequest(`version must be a semantic version or null, got ${shown(version)}`);
+  if (!isText(user_id)) return invalidRequest(`user_id must be a string or null, got ${describe(user_id)}`);
+  if (!isText(device_id)) return invalidRequest(`device_id must be a string or null, got ${describe(device_id)}`);
+  if (user_roles !== undefined && user_roles !== null && !isListOfText(user_roles)) {
+    return invalidRequest(`user_roles must be a list of strings or null, got ${describe(user_roles)}`);
+  }
+  return {
+    requestId: request_id,
+    requestType: request_type,
+    service,
+    args: (args as Record<string, unknown> | null | undefined) ?? noArgs,
+    version: version ?? null,
+    claimedUserId: user_id ?? null,
+    claimedDeviceId: device_id ?? null,
+  };
+}
+
+/** The id under which a payload is answered. */
+export function requestIdOf(payload: unknown): string {
+  const id = typeof payload === "object" && payload !== null ? (payload as Payload).request_id : undefined;
+  return isName(id) ? id : unknownRequestId;
+}
+
+/** Why no function of that version can exist; null for a semantic version. Asked only when none was found. */
+export function versionFault(version: string | null): Failure | null {
+  if (version === null || semver.valid(version) === version) return null;
+  return invalidRequest(`version must be a semantic version or null, got ${shown(version)}`);
+}
+
+type Payload = Record<
+  "request_type" | "request_id" | "service" | "args" | "version" | "user_id" | "device_id" | "user_roles",
+  unknown
+>;
+
+function nameFault(payload: Payload): Failure {
+  const names = ["request_type", "request_id", "service"] as const;
+  const missing = names.filter((name) => payload[name] === undefined || payload[name] === null || payload[name] === "");
+  if (missing.length > 0) return invalidRequest(`Missing required fields: ${missing.join(", ")}`);
+  const wrong = names.filter((name) => typeof payload[name] !== "string");
+  return invalidRequest(wrong.map((name) => `${name} must be a string, got ${describe(payload[name])}`).join("; "));
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === "string" && value !== "";
+}
+
+function isText(value: unknown): value is string | null | undefined {
+  return typeof value === "string" || value === null || value === undefined;
+}
+
+function isListOfText(value: unknown): boolean {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
+}

@@ -1,0 +1,127 @@
+import semver from "semver";
+import type { FunConfig } from "./fun-config.ts";
+
+/** A registered function: its configuration and what was compiled from it once, at registration. */
+export interface ConfigEntry<Compiled> {
+  readonly config: FunConfig;
+  readonly compiled: Compiled;
+}
+
+/** Why a lookup found nothing. */
+export type Missing = "not_found" | "disabled";
+
+interface Versions<Compiled> {
+  readonly byVersion: Map<string | null, ConfigEntry<Compiled>>;
+  /** What a request without a version gets; kept up to date on writes because every request reads it. */
+  latest: ConfigEntry<Compiled> | Missing;
+}
+
+/**
+ * The table of registered functions. Services, request types and versions are keys of Maps, never property names.
+ *
+ * It only stores: checks and compilation happen before, in the actor that owns the table. Reads are direct.
+ */
+export class ConfigStore<Compiled> {
+  readonly #services = new Map<string, Map<string, Versions<Compiled>>>();
+  #count = 0;
+
+  /** How many configurations there are, versions counted one by one. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /**
+   * The function that a request names. No version, or the reserved `"0.0.0"`, asks for the latest:
+   * the highest enabled version by semver precedence, then the unversioned one, then an enabled pre-release.
+   */
+  resolve(service: string, requestType: string, version: string | null): ConfigEntry<Compiled> | Missing {
+    const versions = this.#services.get(service)?.get(requestType);
+    if (versions === undefined) return "not_found";
+    if (version === null || version === "0.0.0") return versions.latest;
+    const entry = versions.byVersion.get(version);
+    if (entry === undefined) return "not_found";
+    return entry.config.disabled ? "disabled" : entry;
+  }
+
+  /** The entry with exactly this version, enabled or not. */
+  find(service: string, requestType: string, version: string | null): ConfigEntry<Compiled> | undefined {
+    return this.#services.get(service)?.get(requestType)?.byVersion.get(version);
+  }
+
+  put(entry: ConfigEntry<Compiled>): void {
+    const { service, requestType, version } = entry.config;
+    const types = getOrMake(this.#services, service, () => new Map<string, Versions<Compiled>>());
+    const versions = getOrMake(
+      types,
+      requestType,
+      (): Versions<Compiled> => ({
+        byVersion: new Map(),
+        latest: "not_found",
+      }),
+    );
+    if (!versions.byVersion.has(version)) this.#count++;
+    versions.byVersion.set(version, entry);
+    versions.latest = latestOf(versions.byVersion);
+  }
+
+  /** @returns whether there was one */
+  delete(service: string, requestType: string, version: string | null): boolean {
+    const types = this.#services.get(service);
+    const versions = types?.get(requestType);
+    if (types === undefined || versions === undefined || !versions.byVersion.delete(version)) return false;
+    this.#count--;
+    versions.latest = latestOf(versions.byVersion);
+    if (versions.byVersion.size === 0) types.delete(requestType);
+    if (types.size === 0) this.#services.delete(service);
+    return true;
+  }
+
+  clear(): void {
+    this.#services.clear();
+    this.#count = 0;
+  }
+
+  services(): string[] {
+    return [...this.#services.keys()];
+  }
+
+  /** Every entry, or those of the named services. */
+  *entries(services: Iterable<string> = this.#services.keys()): Generator<ConfigEntry<Compiled>> {
+    for (const service of services) {
+      for (const versions of this.#services.get(service)?.values() ?? []) yield* versions.byVersion.values();
+    }
+  }
+}
+
+function latestOf<Compiled>(
+  byVersion: ReadonlyMap<string | null, ConfigEntry<Compiled>>,
+): ConfigEntry<Compiled> | Missing {
+  let best: ConfigEntry<Compiled> | undefined;
+  for (const entry of byVersion.values()) {
+    if (!entry.config.disabled && (best === undefined || comesBefore(entry.config.version, best.config.version)))
+      best = entry;
+  }
+  if (best !== undefined) return best;
+  return byVersion.size === 0 ? "not_found" : "disabled";
+}
+
+/** Released versions before the unversioned one, that before pre-releases; among equals the higher by precedence. */
+function comesBefore(version: string | null, other: string | null): boolean {
+  const difference = rank(version) - rank(other);
+  if (difference !== 0) return difference > 0;
+  return version !== null && other !== null && semver.compareBuild(version, other) > 0;
+}
+
+function rank(version: string | null): number {
+  if (version === null) return 1;
+  return semver.prerelease(version) === null ? 2 : 0;
+}
+
+function getOrMake<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
+  let value = map.get(key);
+  if (value === undefined) {
+    value = make();
+    map.set(key, value);
+  }
+  return value;
+}

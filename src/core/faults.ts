@@ -1,0 +1,62 @@
+import type { z } from "zod";
+import { describe, type ErrorCode, libraryError } from "./errors.ts";
+
+/**
+ * A zod `error` parameter whose message reads "must be EXPECTED, got WHAT CAME", so that every fault of an option or
+ * a FunConfig says what was wrong, what is allowed and what came.
+ */
+export function must(expected: string): (issue: { readonly input?: unknown }) => string {
+  return (issue) => `must be ${expected}, got ${shown(issue.input)}`;
+}
+
+/** Like {@link must} for secrets: says the type of what came, never the value. */
+export function mustSecretly(expected: string): (issue: { readonly input?: unknown }) => string {
+  return (issue) => `must be ${expected}, got ${describe(issue.input)}`;
+}
+
+/** Every fault of a failed parse as one line each, by path: `rateLimiter.globalLimits[0].windowMs must be …`. */
+export function faultsOf(error: z.ZodError): string[] {
+  return error.issues.map((issue) => {
+    const path = pathOf(issue.path);
+    const text =
+      issue.code === "unrecognized_keys"
+        ? `has unknown keys: ${issue.keys.map((key) => JSON.stringify(key)).join(", ")}`
+        : issue.message;
+    return path === "" ? text : `${path} ${text}`;
+  });
+}
+
+/**
+ * Parses `value` with `schema`.
+ * @throws GenApiError with `code`, listing every fault by its path
+ */
+export function parseOrThrow<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  code: ErrorCode,
+  what: string,
+): z.output<Schema> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw faultsError(code, what, faultsOf(parsed.error));
+}
+
+/** One error for many faults. */
+export function faultsError(code: ErrorCode, what: string, faults: readonly string[]) {
+  return libraryError(code, `${what}: ${faults.join("; ")}`);
+}
+
+/** A value as messages show it: short ones as JSON, longer ones by their type. */
+export function shown(value: unknown): string {
+  if (typeof value === "number" || typeof value === "bigint") return String(value);
+  if (typeof value === "string" && value.length <= 60) return JSON.stringify(value);
+  if (typeof value === "boolean") return String(value);
+  return describe(value);
+}
+
+function pathOf(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((text, key) => {
+    if (typeof key === "number") return `${text}[${key}]`;
+    return text === "" ? String(key) : `${text}.${String(key)}`;
+  }, "");
+}
