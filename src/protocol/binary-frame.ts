@@ -1,0 +1,34 @@
+import { decodeError } from "./decode.ts";
+import type { Message, Ref } from "./message.ts";
+
+const pushKind = 0;
+const headerBytes = 5;
+
+/**
+ * Reads the one kind of binary frame that clients of version 2 send, a push: a byte 0, the lengths of join_ref, ref,
+ * topic and event in bytes of one byte each, these four in UTF-8, then the payload's bytes as they are. An empty ref
+ * is none.
+ *
+ * @throws GenApiError `invalid_request` for any other kind and for a frame that ends early
+ */
+export function decodeBinary(data: Buffer, maxPayloadBytes: number): Message {
+  const kind = data[0];
+  if (kind !== pushKind) throw decodeError(`a binary frame must be of kind ${pushKind}, got ${kind ?? "nothing"}`);
+  const ends = [headerBytes];
+  for (let field = 1; field < headerBytes; field++) ends.push(ends[field - 1]! + (data[field] ?? 0));
+  const [start, joinRef, ref, topic, event] = ends as [number, number, number, number, number];
+  if (data.length < event) throw decodeError(`a binary frame ends after ${data.length} bytes, before its payload`);
+  const bytes = data.length - event;
+  return {
+    joinRef: refOf(data, start, joinRef),
+    ref: refOf(data, joinRef, ref),
+    topic: data.toString("utf8", ref, topic),
+    event: data.toString("utf8", topic, event),
+    payload: bytes > maxPayloadBytes ? undefined : data.subarray(event),
+    bytes,
+  };
+}
+
+function refOf(data: Buffer, start: number, end: number): Ref {
+  return start === end ? null : data.toString("utf8", start, end);
+}
