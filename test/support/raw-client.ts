@@ -1,21 +1,23 @@
 import { type ClientOptions, WebSocket } from "ws";
 
 /** A V2 frame as it came: `[join_ref, ref, topic, event, payload]`. */
-export type Frame = [unknown, unknown, string, string, any];
+export type Frame = [unknown, unknown, string, string, unknown];
 
 /** How the server refused an upgrade. */
 export class Refused extends Error {
-  constructor(
-    readonly status: number,
-    readonly body: string,
-  ) {
+  readonly status: number;
+  readonly body: string;
+
+  constructor(status: number, body: string) {
     super(`The upgrade was refused with ${status}`);
+    this.status = status;
+    this.body = body;
   }
 }
 
 interface Waiting {
-  readonly matches: (frame: any) => boolean;
-  readonly resolve: (frame: any) => void;
+  readonly matches: (frame: Frame) => boolean;
+  readonly resolve: (frame: Frame) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -24,13 +26,13 @@ export class RawClient {
   /** Resolves when the socket is closed, however it is. */
   readonly closed: Promise<{ code: number; reason: string }>;
   /** Frames that came and that no {@link next} has taken yet, oldest first. */
-  readonly frames: any[] = [];
+  readonly frames: Frame[] = [];
   readonly socket: WebSocket;
   #waiting: Waiting[] = [];
 
   constructor(socket: WebSocket) {
     this.socket = socket;
-    socket.on("message", (data) => this.#take(JSON.parse(String(data))));
+    socket.on("message", (data) => this.#take(JSON.parse(String(data)) as Frame));
     socket.on("error", () => socket.terminate());
     this.closed = new Promise((resolve) => {
       socket.on("close", (code, reason) => {
@@ -46,9 +48,9 @@ export class RawClient {
   }
 
   /** The oldest frame not yet taken that matches, once there is one. Rejects when the socket closes before. */
-  next<F = Frame>(matches: (frame: F) => boolean = () => true): Promise<F> {
+  next(matches: (frame: Frame) => boolean = () => true): Promise<Frame> {
     const at = this.frames.findIndex(matches);
-    if (at !== -1) return Promise.resolve(this.frames.splice(at, 1)[0]);
+    if (at !== -1) return Promise.resolve(this.frames.splice(at, 1)[0] as Frame);
     if (this.socket.readyState === WebSocket.CLOSED) return Promise.reject(new Error("The socket is closed"));
     return new Promise((resolve, reject) => this.#waiting.push({ matches, resolve, reject }));
   }
@@ -59,7 +61,7 @@ export class RawClient {
   }
 
   /** Joins with `ref` as join_ref too, and gives the reply's payload: `{status, response}`. */
-  async join(topic: string, ref: unknown = "1", payload: unknown = {}): Promise<any> {
+  async join(topic: string, ref: unknown = "1", payload: unknown = {}): Promise<unknown> {
     this.send([ref, ref, topic, "phx_join", payload]);
     return (await this.reply(ref))[4];
   }
@@ -76,7 +78,7 @@ export class RawClient {
     await this.closed;
   }
 
-  #take(frame: unknown): void {
+  #take(frame: Frame): void {
     const at = this.#waiting.findIndex(({ matches }) => matches(frame));
     if (at === -1) this.frames.push(frame);
     else this.#waiting.splice(at, 1)[0]?.resolve(frame);
