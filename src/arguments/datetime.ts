@@ -1,0 +1,59 @@
+// ISO 8601's extended format. A space for the T, a comma for the point and lower case are allowed by ISO 8601 or by
+// RFC 3339; the seconds may be left out.
+const pattern = /^(\d{4})-(\d\d)-(\d\d)[t ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?(?:(z)|([+-])(\d\d)(?::?(\d\d))?)?$/i;
+
+const longest = 64;
+
+/** An ISO 8601 date and time as written: the instant it would be in UTC, and its offset if it has one. */
+interface WrittenDatetime {
+  /** Milliseconds since 1970 if the time were UTC. */
+  readonly asUtc: number;
+  /** Milliseconds ahead of UTC, or null where no offset is written. */
+  readonly offset: number | null;
+  /** The text without the offset. */
+  readonly naive: string;
+}
+
+/**
+ * Reads an ISO 8601 date and time with an offset or Z. Digits of the fraction beyond milliseconds are dropped, since
+ * a Date holds none.
+ *
+ * @returns null where it is none, has no offset, or names a day or time that does not exist
+ */
+export function parseDatetime(text: string): Date | null {
+  const written = read(text);
+  return written === null || written.offset === null ? null : new Date(written.asUtc - written.offset);
+}
+
+/**
+ * Reads an ISO 8601 date and time whose offset, if there is one, does not matter.
+ *
+ * @returns the text without its offset; null where it is none or names a day or time that does not exist
+ */
+export function parseNaiveDatetime(text: string): string | null {
+  return read(text)?.naive ?? null;
+}
+
+function read(text: string): WrittenDatetime | null {
+  const match = text.length <= longest ? pattern.exec(text) : null;
+  if (match === null) return null;
+  const [, year, month, day, hour, minute, second = "0", fraction = "", z, sign, offsetHour, offsetMinute = "0"] =
+    match;
+  if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return null;
+  if (Number(offsetHour ?? "0") > 23 || Number(offsetMinute) > 59) return null;
+  const date = new Date(0);
+  // Not Date.UTC: it takes the years 0 to 99 for 1900 to 1999.
+  date.setUTCFullYear(Number(year), Number(month) - 1, Number(day));
+  // A Date rolls 30 February over to March: such a day does not exist.
+  if (date.getUTCMonth() !== Number(month) - 1 || date.getUTCDate() !== Number(day)) return null;
+  const asUtc = date.setUTCHours(
+    Number(hour),
+    Number(minute),
+    Number(second),
+    Number(fraction.padEnd(3, "0").slice(0, 3)),
+  );
+  if (z !== undefined) return { asUtc, offset: 0, naive: text.slice(0, -1) };
+  if (sign === undefined) return { asUtc, offset: null, naive: text };
+  const ahead = (Number(offsetHour) * 60 + Number(offsetMinute)) * 60_000;
+  return { asUtc, offset: sign === "-" ? -ahead : ahead, naive: text.slice(0, text.lastIndexOf(sign)) };
+}

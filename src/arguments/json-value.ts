@@ -1,0 +1,76 @@
+import { describe } from "../core/errors.ts";
+import { isForbiddenKey } from "./arg-types.ts";
+import { clip, Fault } from "./fault.ts";
+
+/** How many lists and maps may lie within each other, the argument's own included. */
+const maxDepth = 32;
+
+/**
+ * Whether `value` is a map as JSON makes them: an object, no list, no instance of a class. Asking for the prototype's
+ * prototype lets objects of another realm pass.
+ */
+export function isMap(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+/**
+ * Checks that `value` holds nothing but JSON values, no forbidden key and no number beyond a double's range, in at
+ * most 32 lists and maps within each other. It looks no deeper than that, whatever is sent.
+ *
+ * @param around how many lists and maps of the argument lie around the value
+ */
+export function checkJson(value: unknown, around: number): Fault | null {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return null;
+    case "number":
+      return Number.isFinite(value) ? null : outOfRange();
+    case "object":
+      if (value === null) return null;
+      if (around >= maxDepth) return new Fault(`at most ${maxDepth} lists and maps within each other`, "more");
+      if (Array.isArray(value)) return checkItems(value, around + 1);
+      if (isMap(value)) return checkEntries(value, around + 1);
+  }
+  return new Fault("JSON value", describe(value));
+}
+
+function checkItems(list: unknown[], around: number): Fault | null {
+  for (let index = 0; index < list.length; index++) {
+    const fault = checkJson(list[index], around);
+    if (fault !== null) return fault.atIndex(index);
+  }
+  return null;
+}
+
+function checkEntries(map: Record<string, unknown>, around: number): Fault | null {
+  for (const key in map) {
+    const fault = checkEntry(key, map[key], around);
+    if (fault !== null) return fault;
+  }
+  return null;
+}
+
+/** Checks one key of a map and the value under it, as {@link checkJson} does. */
+export function checkEntry(key: string, value: unknown, around: number): Fault | null {
+  if (isForbiddenKey(key)) return new Fault(`map without the key "${key}"`, "map with it");
+  const fault = checkJson(value, around);
+  return fault === null ? null : fault.atKey(key);
+}
+
+/** The fault of a number that a double cannot hold: JSON's 1e400 arrives as Infinity. */
+export function outOfRange(): Fault {
+  return new Fault("finite number", "number out of range");
+}
+
+/** What came, where its type alone would not say enough: a string that has not the form asked for. */
+export function cameAs(value: unknown): string {
+  return typeof value === "string" ? `string of ${value.length} characters` : describe(value);
+}
+
+/** What came, where a map has a key that it should not. */
+export function withKey(key: string): string {
+  return `map with the key ${JSON.stringify(clip(key))}`;
+}

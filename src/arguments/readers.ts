@@ -1,0 +1,136 @@
+import { describe } from "../core/errors.ts";
+import { type ArgOptions, defaultMaxBytes, defaultMaxItems, isForbiddenKey } from "./arg-types.ts";
+import { parseDatetime, parseNaiveDatetime } from "./datetime.ts";
+import { Fault, quoted } from "./fault.ts";
+import { cameAs, checkEntry, checkJson, isMap, outOfRange, withKey } from "./json-value.ts";
+
+/** Reads what a client sent for one argument: the value to pass on, or the {@link Fault} it is refused for. */
+export type Reader = (value: unknown) => unknown;
+
+/** The reader of one declaration, made once when its FunConfig is registered. */
+export function readerOf(options: ArgOptions): Reader {
+  const read = typeReader(options);
+  return options.allowNil === true ? (value) => (value === null ? null : read(value)) : read;
+}
+
+function typeReader(options: ArgOptions): Reader {
+  const maxItems = options.maxItems ?? defaultMaxItems;
+  switch (options.type) {
+    case "string":
+      return stringReader(options.maxBytes ?? defaultMaxBytes);
+    case "num":
+      return readNum;
+    case "boolean":
+      return readBoolean;
+    case "uuid":
+      return readUuid;
+    case "datetime":
+      return readDatetime;
+    case "naive_datetime":
+      return readNaiveDatetime;
+    case "list":
+      return listReader(maxItems, readItem);
+    case "list_string":
+      return listReader(maxItems, stringReader(options.maxItemBytes ?? defaultMaxBytes));
+    case "list_num":
+      return listReader(maxItems, readNum);
+    case "list_uuid":
+      return listReader(maxItems, readUuid);
+    case "list_map":
+      return listReader(maxItems, readMapItem);
+    case "map":
+      return mapReader(maxItems, options.required ?? [], options.accept);
+    case "any":
+      return readAny;
+  }
+}
+
+function stringReader(maxBytes: number): Reader {
+  // A UTF-16 unit is at most three bytes of UTF-8: a string this short needs no counting.
+  const surelyFits = Math.floor(maxBytes / 3);
+  return (value) => {
+    if (typeof value !== "string") return new Fault("string", describe(value));
+    const units = value.length;
+    if (units <= surelyFits) return value;
+    // The first test spares counting a string that is far too long.
+    if (units > maxBytes || Buffer.byteLength(value) > maxBytes) {
+      return new Fault(`string of at most ${maxBytes} bytes`, `string of ${Buffer.byteLength(value)} bytes`);
+    }
+    return value;
+  };
+}
+
+function readNum(value: unknown): unknown {
+  if (typeof value !== "number") return new Fault("number", describe(value));
+  return Number.isFinite(value) ? value : outOfRange();
+}
+
+function readBoolean(value: unknown): unknown {
+  return typeof value === "boolean" ? value : new Fault("boolean", describe(value));
+}
+
+const uuidPattern = /^(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32})$/i;
+
+function readUuid(value: unknown): unknown {
+  if (typeof value === "string" && uuidPattern.test(value)) return value;
+  return new Fault("UUID of 32 hexadecimal digits", cameAs(value));
+}
+
+function readDatetime(value: unknown): unknown {
+  const datetime = typeof value === "string" ? parseDatetime(value) : null;
+  return datetime ?? new Fault("ISO 8601 date and time with an offset or Z", cameAs(value));
+}
+
+function readNaiveDatetime(value: unknown): unknown {
+  const naive = typeof value === "string" ? parseNaiveDatetime(value) : null;
+  return naive ?? new Fault("ISO 8601 date and time", cameAs(value));
+}
+
+function listReader(maxItems: number, readOne: Reader): Reader {
+  return (value) => {
+    if (!Array.isArray(value)) return new Fault("list", describe(value));
+    if (value.length > maxItems) return new Fault(`list of at most ${maxItems} items`, `list of ${value.length} items`);
+    for (let index = 0; index < value.length; index++) {
+      const read = readOne(value[index]);
+      if (read instanceof Fault) return read.atIndex(index);
+    }
+    return value;
+  };
+}
+
+// One list lies around an item.
+function readItem(value: unknown): unknown {
+  return checkJson(value, 1) ?? value;
+}
+
+function readMapItem(value: unknown): unknown {
+  return isMap(value) ? (checkJson(value, 1) ?? value) : new Fault("map", describe(value));
+}
+
+function readAny(value: unknown): unknown {
+  if (value === null) return new Fault("any value but null", "null");
+  return checkJson(value, 0) ?? value;
+}
+
+function mapReader(maxItems: number, required: readonly string[], accept: readonly string[] | undefined): Reader {
+  const accepted = accept === undefined ? undefined : new Set(accept);
+  return (value) => {
+    if (!isMap(value)) return new Fault("map", describe(value));
+    let items = 0;
+    for (const key in value) {
+      if (accepted !== undefined && !accepted.has(key) && !isForbiddenKey(key)) {
+        return new Fault(`map with no other keys than ${quoted(accept ?? [])}`, withKey(key));
+      }
+      const fault = checkEntry(key, value[key], 1);
+      if (fault !== null) return fault;
+      if (++items > maxItems) {
+        return new Fault(`map of at most ${maxItems} items`, `map of ${Object.keys(value).length} items`);
+      }
+    }
+    for (const key of required) {
+      if (!Object.hasOwn(value, key)) return new Fault(`map with the key ${quoted([key])}`, "map without it");
+      if (value[key] === null) return new Fault(`map with the key ${quoted([key])}`, "map with null there");
+    }
+    return value;
+  };
+}
