@@ -1,7 +1,7 @@
 import semver from "semver";
 import { z } from "zod";
-import { type ArgTypes, checkArgumentDeclarations } from "../arguments/declarations.ts";
-import { faultsError, faultsOf, must } from "../core/faults.ts";
+import { type ArgOrders, type ArgTypes, checkArgumentDeclarations } from "../arguments/declarations.ts";
+import { described, faultsError, faultsOf, must } from "../core/faults.ts";
 
 const name = z.string({ error: must("a non-empty string") }).min(1, { error: must("a non-empty string") });
 
@@ -19,89 +19,80 @@ const mfaText = z
     return { module, function: fun, args: [] as unknown[] };
   });
 
-const mfa = z.union([mfaObject, mfaText], { error: must('{module, function, args} or "module.function"') });
-
-const argTypes = z.custom<ArgTypes>((value) => typeof value === "object" && value !== null && !Array.isArray(value), {
-  error: must("a map from argument names to types"),
-});
+const mfa = described(z.union([mfaObject, mfaText]), '{module, function, args} or "module.function"');
 
 const retries = z.int().min(0).max(100);
 
-const funConfigSchema = z
-  .strictObject({
-    /** The function's public name. */
-    requestType: name,
-    /** The service that it belongs to. */
-    service: name,
-    /** Where it runs: on this gateway's threads, on one of the named nodes, or where a resolver function says. */
-    nodes: z.union([z.literal("local"), z.array(name).min(1), mfaObject], {
-      error: must('"local", a list of node names or a resolver {module, function, args}'),
-    }),
-    chooseNodeMode: z
-      .union(
-        [z.enum(["random", "hash", "roundRobin"]), z.strictObject({ hash: name }), z.strictObject({ sticky: name })],
-        { error: must('"random", "hash", "roundRobin", {hash: argument} or {sticky: argument}') },
-      )
-      .default("random"),
-    /** Milliseconds for one attempt; a stream's time without a chunk. */
-    timeout: z.union([z.int().min(100).max(300_000), z.literal("infinity")], {
-      error: must('a whole number from 100 to 300000 (milliseconds) or "infinity"'),
-    }),
-    /** The function to call: a name of the executing node's `modules` and a function of that module. */
-    mfa,
-    argTypes: argTypes.nullable().default(null),
-    argOrders: z
-      .union([z.array(z.string()), z.literal("map")], { error: must('a list of argument names or "map"') })
-      .default([]),
-    responseType: z
-      .enum(["sync", "async", "stream", "none"], { error: must('"sync", "async", "stream" or "none"') })
-      .default("sync"),
-    checkPermission: z
-      .union(
-        [
-          z.literal(false),
-          z.literal("any_authenticated"),
-          z.strictObject({ arg: name }),
-          z.strictObject({ role: z.array(name).min(1) }),
-        ],
-        { error: must('false, "any_authenticated", {arg: argument} or {role: [role, …]}') },
-      )
-      .default(false),
-    permissionCallback: mfa.nullable().default(null),
-    version: z
-      .string({ error: must('a semantic version such as "1.0.0", or null') })
-      .refine((version) => semver.valid(version) === version, {
-        error: must('a semantic version such as "1.0.0", or null'),
-      })
-      .refine((version) => version !== "0.0.0", {
-        error: 'must not be "0.0.0": that version is reserved and means "the latest"',
-      })
-      .nullable()
-      .default(null),
-    disabled: z.boolean({ error: must("true or false") }).default(false),
-    retry: z
-      .union([retries, z.strictObject({ sameNode: retries }), z.strictObject({ allNodes: retries })], {
-        error: must("null, a number of retries from 0 to 100, {sameNode: n} or {allNodes: n}"),
-      })
-      .nullable()
-      .default(null),
-    beforeExecute: mfa.nullable().default(null),
-    afterExecute: mfa.nullable().default(null),
-    /** Milliseconds for each hook. */
-    hookTimeout: z
-      .int({ error: must("a whole number of milliseconds above 0") })
-      .min(1, { error: must("a whole number of milliseconds above 0") })
-      .default(5_000),
-    /** Appends a RequestInfo as the function's last argument. */
-    requestInfo: z.boolean({ error: must("true or false") }).default(false),
-    /** With `nodes: "local"`: on a thread of the pool, or on the gateway's own. */
-    runOn: z.enum(["worker", "main"], { error: must('"worker" or "main"') }).default("worker"),
-  })
-  .superRefine((config, context) => {
-    for (const fault of checkArgumentDeclarations(config.argTypes, config.argOrders)) {
-      context.addIssue({ code: "custom", message: fault, input: undefined });
-    }
-  });
+const funConfigSchema = z.strictObject({
+  /** The function's public name. */
+  requestType: name,
+  /** The service that it belongs to. */
+  service: name,
+  /** Where it runs: on this gateway's threads, on one of the named nodes, or where a resolver function says. */
+  nodes: described(
+    z.union([z.literal("local"), z.array(name).min(1), mfaObject]),
+    '"local", a list of node names or a resolver {module, function, args}',
+  ),
+  chooseNodeMode: described(
+    z.union([
+      z.enum(["random", "hash", "roundRobin"]),
+      z.strictObject({ hash: name }),
+      z.strictObject({ sticky: name }),
+    ]),
+    '"random", "hash", "roundRobin", {hash: argument} or {sticky: argument}',
+  ).default("random"),
+  /** Milliseconds for one attempt; a stream's time without a chunk. */
+  timeout: described(
+    z.union([z.int().min(100).max(300_000), z.literal("infinity")]),
+    'a whole number from 100 to 300000 (milliseconds) or "infinity"',
+  ),
+  /** The function to call: a name of the executing node's `modules` and a function of that module. */
+  mfa,
+  // What these two may hold is checked by checkArgumentDeclarations, with all else that is wrong.
+  argTypes: z.custom<ArgTypes>().nullable().default(null),
+  argOrders: z.custom<ArgOrders>().default([]),
+  responseType: z
+    .enum(["sync", "async", "stream", "none"], { error: must('"sync", "async", "stream" or "none"') })
+    .default("sync"),
+  checkPermission: described(
+    z.union([
+      z.literal(false),
+      z.literal("any_authenticated"),
+      z.strictObject({ arg: name }),
+      z.strictObject({ role: z.array(name).min(1) }),
+    ]),
+    'false, "any_authenticated", {arg: argument} or {role: [role, …]}',
+  ).default(false),
+  permissionCallback: mfa.nullable().default(null),
+  version: z
+    .string({ error: must('a semantic version such as "1.0.0", or null') })
+    .refine((version) => semver.valid(version) === version, {
+      error: must('a semantic version such as "1.0.0", or null'),
+    })
+    .refine((version) => version !== "0.0.0", {
+      error: 'must not be "0.0.0": that version is reserved and means "the latest"',
+    })
+    .nullable()
+    .default(null),
+  disabled: z.boolean({ error: must("true or false") }).default(false),
+  retry: described(
+    z.union([retries, z.strictObject({ sameNode: retries }), z.strictObject({ allNodes: retries })]),
+    "null, a number of retries from 0 to 100, {sameNode: n} or {allNodes: n}",
+  )
+    .nullable()
+    .default(null),
+  beforeExecute: mfa.nullable().default(null),
+  afterExecute: mfa.nullable().default(null),
+  /** Milliseconds for each hook. */
+  hookTimeout: z
+    .int({ error: must("a whole number of milliseconds above 0") })
+    .min(1, { error: must("a whole number of milliseconds above 0") })
+    .default(5_000),
+  /** Appends a RequestInfo as the function's last argument. */
+  requestInfo: z.boolean({ error: must("true or false") }).default(false),
+  /** With `nodes: "local"`: on a thread of the pool, or on the gateway's own. */
+  runOn: z.enum(["worker", "main"], { error: must('"worker" or "main"') }).default("worker"),
+});
 
 /** A function's configuration as it is written: what has a default may be left out. */
 export type FunConfigInput = z.input<typeof funConfigSchema>;
@@ -121,7 +112,10 @@ export type FunConfigValidation =
 export function validateFunConfig(value: unknown): FunConfigValidation {
   try {
     const parsed = funConfigSchema.safeParse(value);
-    return parsed.success ? { ok: true, config: parsed.data } : { ok: false, faults: faultsOf(parsed.error) };
+    const { argTypes, argOrders } = Object(value) as Partial<FunConfigInput>;
+    const faults = checkArgumentDeclarations(argTypes, argOrders);
+    if (parsed.success && faults.length === 0) return { ok: true, config: parsed.data };
+    return { ok: false, faults: [...(parsed.success ? [] : faultsOf(parsed.error)), ...faults] };
   } catch (thrown) {
     // A getter or proxy of the value's own threw while it was read.
     return { ok: false, faults: [`cannot be read: ${String(thrown)}`] };

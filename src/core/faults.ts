@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import { z } from "zod";
 import { describe, type ErrorCode, libraryError } from "./errors.ts";
 
 /**
@@ -12,6 +12,23 @@ export function must(expected: string): (issue: { readonly input?: unknown }) =>
 /** Like {@link must} for secrets: says the type of what came, never the value. */
 export function mustSecretly(expected: string): (issue: { readonly input?: unknown }) => string {
   return (issue) => `must be ${expected}, got ${describe(issue.input)}`;
+}
+
+/**
+ * `schema` with one message for whatever is wrong inside it: for small shapes such as unions, where the faults of each
+ * branch say less than what was expected of the whole.
+ */
+export function described<Schema extends z.ZodType>(
+  schema: Schema,
+  expected: string,
+): z.ZodType<z.output<Schema>, z.input<Schema>> {
+  const message = must(expected);
+  return z.unknown().transform((value, context) => {
+    const parsed = schema.safeParse(value);
+    if (parsed.success) return parsed.data;
+    context.addIssue({ code: "custom", message: message({ input: value }), input: value });
+    return z.NEVER;
+  }) as unknown as z.ZodType<z.output<Schema>, z.input<Schema>>;
 }
 
 /** Every fault of a failed parse as one line each, by path: `rateLimiter.globalLimits[0].windowMs must be …`. */
