@@ -12,11 +12,19 @@ export interface AttemptOwner {
   attemptFailed(failure: Failure): void;
 }
 
+/** Why nobody waits for an attempt any more. */
+export type CancelReason = AbortReason | "timeout";
+
+/** An attempt that an executor has taken. */
+export interface RunningTask {
+  /** Nobody waits for its answer any more: the function's signal aborts. */
+  cancel(reason: CancelReason): void;
+}
+
 /** Where attempts run: the worker pool, the gateway's own thread. */
 export interface Executor {
-  run(attempt: Attempt): void;
-  /** The attempt has been given up: nobody waits for its answer any more. */
-  cancel(attempt: Attempt, reason: AbortReason | "timeout"): void;
+  /** Ends by `attempt.succeeded` or `attempt.failed`, perhaps before it returns. */
+  run(attempt: Attempt): RunningTask;
 }
 
 /**
@@ -36,11 +44,10 @@ export class Attempt {
   readonly identity: RequestIdentity | null;
   readonly maxResultBytes: number;
   readonly timeoutMs: number | null;
-  readonly executor: Executor;
   deadline: Deadline | null = null;
-  /** Where the gateway's own thread keeps what aborts this attempt's signal. */
-  abortController: AbortController | null = null;
+  readonly #executor: Executor;
   readonly #owner: AttemptOwner;
+  #task: RunningTask | null = null;
   #settled = false;
 
   constructor(
@@ -62,8 +69,12 @@ export class Attempt {
     this.identity = identity;
     this.maxResultBytes = maxResultBytes;
     this.timeoutMs = compiled.timeoutMs;
-    this.executor = executor;
+    this.#executor = executor;
     this.#owner = owner;
+  }
+
+  start(): void {
+    this.#task = this.#executor.run(this);
   }
 
   succeeded(json: string): void {
@@ -84,9 +95,9 @@ export class Attempt {
     this.#giveUp(reason, reason === "stopped" ? unavailable : cancelled);
   }
 
-  #giveUp(reason: AbortReason | "timeout", failure: Failure): void {
+  #giveUp(reason: CancelReason, failure: Failure): void {
     if (!this.#settle()) return;
-    this.executor.cancel(this, reason);
+    this.#task?.cancel(reason);
     this.#owner.attemptFailed(failure);
   }
 

@@ -227,7 +227,7 @@ function execute(call: Call, sources: PipelineSources): StageResult {
   call.attempt = attempt;
   caller.calls.add(call);
   if (compiled.timeoutMs !== null) attempt.deadline = sources.deadlines.after(compiled.timeoutMs, attempt);
-  executor.run(attempt);
+  attempt.start();
   return waiting;
 }
 

@@ -1,7 +1,7 @@
 import { encodeResult } from "../core/encode-result.ts";
 import { isGenApiError } from "../core/errors.ts";
-import type { RequestIdentity, RequestInfo } from "../core/request-info.ts";
-import type { Attempt, Executor } from "./attempt.ts";
+import { LiveRequestInfo } from "../core/live-request-info.ts";
+import type { Attempt, Executor, RunningTask } from "./attempt.ts";
 import { type Failure, internal } from "./failure.ts";
 
 /**
@@ -10,30 +10,38 @@ import { type Failure, internal } from "./failure.ts";
  */
 export const mainThread: Executor = {
   run(attempt) {
-    const args = attempt.identity === null ? attempt.args : [...attempt.args, requestInfoOf(attempt, attempt.identity)];
-    let result: unknown;
-    try {
-      result = attempt.main?.(...args);
-      // Inside the try: `then` may be a getter or a method of the user's that throws.
-      if (isThenable(result)) {
-        result.then(
-          (value) => succeed(attempt, value),
-          (thrown) => attempt.failed(failureOf(thrown)),
-        );
-        return;
-      }
-    } catch (thrown) {
-      attempt.failed(failureOf(thrown));
-      return;
+    const { identity } = attempt;
+    if (identity === null) {
+      apply(attempt, attempt.args);
+      return uninterruptible;
     }
-    succeed(attempt, result);
-  },
-
-  cancel(attempt, reason) {
-    attempt.abortController ??= new AbortController();
-    attempt.abortController.abort(reason);
+    const info = new LiveRequestInfo(identity);
+    apply(attempt, [...attempt.args, info]);
+    return { cancel: (reason) => LiveRequestInfo.abort(info, reason) };
   },
 };
+
+/** Functions without a RequestInfo have no signal: there is nothing that could tell them. */
+const uninterruptible: RunningTask = { cancel: () => undefined };
+
+function apply(attempt: Attempt, args: readonly unknown[]): void {
+  let result: unknown;
+  try {
+    result = attempt.main?.(...args);
+    // Inside the try: `then` may be a getter or a method of the user's that throws.
+    if (isThenable(result)) {
+      result.then(
+        (value) => succeed(attempt, value),
+        (thrown) => attempt.failed(failureOf(thrown)),
+      );
+      return;
+    }
+  } catch (thrown) {
+    attempt.failed(failureOf(thrown));
+    return;
+  }
+  succeed(attempt, result);
+}
 
 /** What a function's throw is answered as: its own GenApiError as `failed`, anything else as `internal`. */
 function failureOf(thrown: unknown): Failure {
@@ -55,15 +63,4 @@ function succeed(attempt: Attempt, value: unknown): void {
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && typeof (value as PromiseLike<unknown>).then === "function";
-}
-
-/** The signal is made when the function first reads it: most never do. */
-function requestInfoOf(attempt: Attempt, identity: RequestIdentity): RequestInfo {
-  return {
-    ...identity,
-    get signal() {
-      attempt.abortController ??= new AbortController();
-      return attempt.abortController.signal;
-    },
-  };
 }
