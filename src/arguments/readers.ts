@@ -108,7 +108,7 @@ function readMapItem(value: unknown): unknown {
 }
 
 function readAny(value: unknown): unknown {
-  if (value === null) return new Fault("any value but null", "null");
+  if (value === null || value === undefined) return new Fault("any value but null", describe(value));
   return checkJson(value, 0) ?? value;
 }
 
