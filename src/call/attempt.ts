@@ -1,8 +1,8 @@
 import type { Deadline } from "../core/deadlines.ts";
 import type { ServiceFunction } from "../core/load-function.ts";
 import type { RequestIdentity } from "../core/request-info.ts";
+import type { CompiledFunction } from "./compile-function.ts";
 import { cancelled, type Failure, refusal, unavailable } from "./failure.ts";
-import type { CompiledFunction } from "./function-table.ts";
 import type { AbortReason } from "./running-calls.ts";
 
 /** Who asked for an attempt: hears of its end exactly once. */

@@ -8,6 +8,7 @@ import { isPermitted } from "../policy/permission.ts";
 import { telemetryEvent } from "../telemetry/telemetry.ts";
 import { Attempt, type AttemptOwner, type Executor } from "./attempt.ts";
 import type { Caller, ReplyTo, RequestHandler } from "./caller.ts";
+import type { CompiledFunction } from "./compile-function.ts";
 import {
   type Failure,
   internal,
@@ -18,7 +19,6 @@ import {
   unauthenticated,
   unavailable,
 } from "./failure.ts";
-import type { CompiledFunction } from "./function-table.ts";
 import { parseRequest, type Request, requestIdOf, versionFault } from "./request.ts";
 import { encodeFailure, encodeSuccess } from "./response.ts";
 import type { AbortReason, RunningCall } from "./running-calls.ts";
@@ -192,7 +192,7 @@ function resolveFunction(call: Call, sources: PipelineSources): StageResult {
   const { service, requestType, version } = call.request;
   const entry = sources.functions().resolve(service, requestType, version);
   if (typeof entry !== "string") {
-    call.compiled = entry.compiled;
+    call.compiled = entry;
     return undefined;
   }
   const named = `${requestType} version ${version ?? "latest"}`;

@@ -1,19 +1,18 @@
 import semver from "semver";
 import type { FunConfig } from "./fun-config.ts";
 
-/** A registered function: its configuration and what was compiled from it once, at registration. */
-export interface ConfigEntry<Compiled> {
+/** A registered function: its configuration, and whatever was compiled from it once, at registration. */
+export interface ConfigEntry {
   readonly config: FunConfig;
-  readonly compiled: Compiled;
 }
 
 /** Why a lookup found nothing. */
 export type Missing = "not_found" | "disabled";
 
-interface Versions<Compiled> {
-  readonly byVersion: Map<string | null, ConfigEntry<Compiled>>;
+interface Versions<Entry> {
+  readonly byVersion: Map<string | null, Entry>;
   /** What a request without a version gets; kept up to date on writes because every request reads it. */
-  latest: ConfigEntry<Compiled> | Missing;
+  latest: Entry | Missing;
 }
 
 /**
@@ -21,8 +20,8 @@ interface Versions<Compiled> {
  *
  * It only stores: checks and compilation happen before, in the actor that owns the table. Reads are direct.
  */
-export class ConfigStore<Compiled> {
-  readonly #services = new Map<string, Map<string, Versions<Compiled>>>();
+export class ConfigStore<Entry extends ConfigEntry> {
+  readonly #services = new Map<string, Map<string, Versions<Entry>>>();
   #count = 0;
 
   /** How many configurations there are, versions counted one by one. */
@@ -34,7 +33,7 @@ export class ConfigStore<Compiled> {
    * The function that a request names. No version, or the reserved `"0.0.0"`, asks for the latest:
    * the highest enabled version by semver precedence, then the unversioned one, then an enabled pre-release.
    */
-  resolve(service: string, requestType: string, version: string | null): ConfigEntry<Compiled> | Missing {
+  resolve(service: string, requestType: string, version: string | null): Entry | Missing {
     const versions = this.#services.get(service)?.get(requestType);
     if (versions === undefined) return "not_found";
     if (version === null || version === "0.0.0") return versions.latest;
@@ -44,17 +43,17 @@ export class ConfigStore<Compiled> {
   }
 
   /** The entry with exactly this version, enabled or not. */
-  find(service: string, requestType: string, version: string | null): ConfigEntry<Compiled> | undefined {
+  find(service: string, requestType: string, version: string | null): Entry | undefined {
     return this.#services.get(service)?.get(requestType)?.byVersion.get(version);
   }
 
-  put(entry: ConfigEntry<Compiled>): void {
+  put(entry: Entry): void {
     const { service, requestType, version } = entry.config;
-    const types = getOrMake(this.#services, service, () => new Map<string, Versions<Compiled>>());
+    const types = getOrMake(this.#services, service, () => new Map<string, Versions<Entry>>());
     const versions = getOrMake(
       types,
       requestType,
-      (): Versions<Compiled> => ({
+      (): Versions<Entry> => ({
         byVersion: new Map(),
         latest: "not_found",
       }),
@@ -85,18 +84,25 @@ export class ConfigStore<Compiled> {
     return [...this.#services.keys()];
   }
 
+  /** Sets an entry's `disabled`. @returns the new entry, or undefined when there is none */
+  setDisabled(service: string, requestType: string, version: string | null, disabled: boolean): Entry | undefined {
+    const entry = this.find(service, requestType, version);
+    if (entry === undefined) return undefined;
+    const changed = { ...entry, config: { ...entry.config, disabled } };
+    this.put(changed);
+    return changed;
+  }
+
   /** Every entry, or those of the named services. */
-  *entries(services: Iterable<string> = this.#services.keys()): Generator<ConfigEntry<Compiled>> {
+  *entries(services: Iterable<string> = this.#services.keys()): Generator<Entry> {
     for (const service of services) {
       for (const versions of this.#services.get(service)?.values() ?? []) yield* versions.byVersion.values();
     }
   }
 }
 
-function latestOf<Compiled>(
-  byVersion: ReadonlyMap<string | null, ConfigEntry<Compiled>>,
-): ConfigEntry<Compiled> | Missing {
-  let best: ConfigEntry<Compiled> | undefined;
+function latestOf<Entry extends ConfigEntry>(byVersion: ReadonlyMap<string | null, Entry>): Entry | Missing {
+  let best: Entry | undefined;
   for (const entry of byVersion.values()) {
     if (!entry.config.disabled && (best === undefined || comesBefore(entry.config.version, best.config.version)))
       best = entry;

@@ -1,5 +1,5 @@
 import type { ArgType, ArgTypeName, ArgTypes } from "../arguments/declarations.ts";
-import { type HandlerHolder, markHandlers, type ServiceFunction } from "../core/load-function.ts";
+import { type HandlerHolder, holdsHandlers, markHandlers, type ServiceFunction } from "../core/load-function.ts";
 import type { RequestInfo } from "../core/request-info.ts";
 import type { FunConfigInput } from "./fun-config.ts";
 
@@ -102,4 +102,9 @@ function configOf(service: string, name: string, definition: FunctionDefinition<
     argTypes: args,
     argOrders: "map",
   };
+}
+
+/** Whether `value` is what {@link defineService} returns. */
+export function holdsService(value: unknown): value is Service {
+  return holdsHandlers(value) && "functions" in value;
 }

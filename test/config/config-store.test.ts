@@ -13,18 +13,18 @@ function entry(fields: Partial<FunConfigInput> = {}) {
     mfa: "users.get",
     ...fields,
   });
-  return { config, compiled: config.version ?? "unversioned" };
+  return { config, named: config.version ?? "unversioned" };
 }
 
 function storeOf(...configs: Partial<FunConfigInput>[]) {
-  const store = new ConfigStore<string>();
+  const store = new ConfigStore<ReturnType<typeof entry>>();
   for (const fields of configs) store.put(entry(fields));
   return store;
 }
 
-const latest = (store: ConfigStore<string>) => {
+const latest = (store: ConfigStore<ReturnType<typeof entry>>) => {
   const found = store.resolve("users", "get", null);
-  return typeof found === "string" ? found : found.compiled;
+  return typeof found === "string" ? found : found.named;
 };
 
 describe("a request without a version gets", () => {
@@ -60,10 +60,21 @@ test("the reserved version 0.0.0 asks for the latest", () => {
 
 test("a version that is named is found alone, told disabled, or not found", () => {
   const store = storeOf({ version: "1.0.0" }, { version: "2.0.0", disabled: true });
-  expect(store.resolve("users", "get", "1.0.0")).toMatchObject({ compiled: "1.0.0" });
+  expect(store.resolve("users", "get", "1.0.0")).toMatchObject({ named: "1.0.0" });
   expect(store.resolve("users", "get", "2.0.0")).toBe("disabled");
   expect(store.resolve("users", "get", "3.0.0")).toBe("not_found");
   expect(store.resolve("users", "other", "1.0.0")).toBe("not_found");
+});
+
+test("a version that is disabled, and enabled again, is told so", () => {
+  const store = storeOf({ version: "1.0.0" });
+  expect(store.setDisabled("users", "get", "1.0.0", true)).toMatchObject({ config: { disabled: true } });
+  expect(store.resolve("users", "get", "1.0.0")).toBe("disabled");
+  expect(latest(store)).toBe("disabled");
+  store.setDisabled("users", "get", "1.0.0", false);
+  expect(latest(store)).toBe("1.0.0");
+  expect(store.setDisabled("users", "get", "9.0.0", true)).toBeUndefined();
+  expect(store.count).toBe(1);
 });
 
 test("names that every object inherits are names like any other", () => {
@@ -81,7 +92,7 @@ test("after random puts and deletes it holds what a plain list of them holds", (
   const step = fc.record({ put: fc.boolean(), version, disabled: fc.boolean(), type: fc.constantFrom("get", "set") });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-      const store = new ConfigStore<string>();
+      const store = new ConfigStore<ReturnType<typeof entry>>();
       const model = new Map<string, ReturnType<typeof entry>>();
       for (const { put, version, disabled, type } of steps) {
         const key = `${type} ${version}`;

@@ -1,12 +1,12 @@
 import { type CompiledArguments, compileArguments } from "../arguments/compile-arguments.ts";
+import type { ConfigEntry } from "../config/config-store.ts";
 import { type FunConfig, type Mfa, parseFunConfig } from "../config/fun-config.ts";
 import { libraryError } from "../core/errors.ts";
 import { faultsError } from "../core/faults.ts";
 import { loadFunction, type ServiceFunction } from "../core/load-function.ts";
 
 /** What is made of a FunConfig once, when it is registered, so that its requests decide and look up nothing twice. */
-export interface CompiledFunction {
-  readonly config: FunConfig;
+export interface CompiledFunction extends ConfigEntry {
   readonly validate: CompiledArguments;
   /** The ES module of the function, for functions of this gateway; null for those of nodes. */
   readonly moduleUrl: string | null;

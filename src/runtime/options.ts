@@ -1,0 +1,228 @@
+import type { Server } from "node:http";
+import { availableParallelism } from "node:os";
+import { z } from "zod";
+import { holdsService, type Service } from "../config/define-service.ts";
+import type { FunConfigInput } from "../config/fun-config.ts";
+import { type Clock, systemClock } from "../core/clock.ts";
+import { described, must, parseOrThrow } from "../core/faults.ts";
+import { type ChannelOptions, topicFault } from "../socket/channel.ts";
+import { type SocketOptions, socketDefaults } from "../socket/socket-options.ts";
+
+/** The threads that run functions, and how much they take on. */
+export interface WorkerPoolOptions {
+  /** Threads of each pool. @default the number of processors, at least 2 */
+  readonly threads?: number;
+  /** Calls in flight at most, on all threads of the pool for sync, async and none calls together. @default 1_000 */
+  readonly asyncPoolSize?: number;
+  /** Calls that may wait for a place; further ones are `unavailable`. @default 10_000 */
+  readonly maxQueueSize?: number;
+  /** Failures in a row that open a function's circuit. @default 10 */
+  readonly circuitBreakerThreshold?: number;
+  /** How long an open circuit refuses calls before it lets one try, milliseconds. @default 60_000 */
+  readonly circuitBreakerCooldown?: number;
+  /** How long a busy thread may give no sign of life before it is replaced, milliseconds. @default 1_000 */
+  readonly wedgeGraceMs?: number;
+  /** Memory limits of each thread, as `worker_threads` takes them. @default Node's own */
+  readonly resourceLimits?: {
+    readonly maxOldGenerationSizeMb?: number;
+    readonly maxYoungGenerationSizeMb?: number;
+    readonly codeRangeSizeMb?: number;
+    readonly stackSizeMb?: number;
+  };
+}
+
+/** How often the tree's root restarts its children before the gateway ends. */
+export interface IntensityOptions {
+  /** @default 3 */
+  readonly maxRestarts?: number;
+  /** Milliseconds. @default 5_000 */
+  readonly withinMs?: number;
+}
+
+/** What {@link startGenApi} takes. */
+export interface GenApiOptions {
+  /** This gateway's name, as telemetry and other nodes know it. @default "gen_api@127.0.0.1" */
+  readonly name?: string;
+  /** An own HTTP server: port 0 takes any free one, false listens nowhere. @default false, unless `server` is given */
+  readonly listen?: { readonly host?: string; readonly port?: number } | false;
+  /** Mount on the host's own server instead: only our paths are answered, and it is never closed by us. */
+  readonly server?: Server;
+  /** The clients' WebSocket endpoint. */
+  readonly socket?: SocketOptions;
+  /** The channels that clients can join, the first match is taken. @default none */
+  readonly channels?: readonly ChannelOptions[];
+  /** Module names and the ES modules they stand for: the allowlist of what FunConfigs can run. @default {} */
+  readonly modules?: Readonly<Record<string, string | URL>>;
+  /** Functions known from the start: services of `defineService`, FunConfigs. @default none */
+  readonly functions?: readonly (FunConfigInput | Service)[];
+  /** Narrows `modules`: `"module"` or `"module.function"` entries. @default everything in `modules` */
+  readonly mfaAllowlist?: readonly string[];
+  /** Tells clients the message behind an `internal` error. For development. @default false */
+  readonly detailError?: boolean;
+  /** The most bytes of a result's JSON. @default 8_388_608 */
+  readonly maxResultBytes?: number;
+  readonly workerPool?: WorkerPoolOptions;
+  /** When the tree's root gives up. */
+  readonly intensity?: IntensityOptions;
+  /** The source of time. @default the machine's */
+  readonly clock?: Clock;
+  /** An XState inspection observer: sees every actor of the tree. A throw in it harms nothing. */
+  readonly inspect?: InspectionObserver;
+}
+
+/** Receives XState's inspection events. */
+export type InspectionObserver = (event: unknown) => void;
+
+const positive = count(1);
+const milliseconds = described(z.int().min(1), "a whole number of milliseconds above 0");
+const fun = <Type>(expected: string) =>
+  z.custom<Type>((value) => typeof value === "function", { error: must(expected) });
+
+const listenSchema = described(
+  z.union([
+    z.literal(false),
+    z.strictObject({ host: z.string().min(1).default("127.0.0.1"), port: z.int().min(0).max(65_535).default(4000) }),
+  ]),
+  "false or {host, port} with a port from 0 to 65535",
+);
+
+const socketSchema = z.strictObject({
+  path: z
+    .string({ error: must('a path such as "/socket"') })
+    .regex(/^\/[^?#]*$/, { error: must('a path such as "/socket"') })
+    .default(socketDefaults.path),
+  connect: fun<NonNullable<SocketOptions["connect"]>>("a function").default(() => socketDefaults.connect),
+  allowedOrigins: z.custom<NonNullable<SocketOptions["allowedOrigins"]>>().default(socketDefaults.allowedOrigins),
+  maxPayloadBytes: positive.default(socketDefaults.maxPayloadBytes),
+  maxFrameBytes: positive.default(socketDefaults.maxFrameBytes),
+  maxFragments: positive.default(socketDefaults.maxFragments),
+  maxBufferedChunks: positive.default(socketDefaults.maxBufferedChunks),
+  idleTimeoutMs: milliseconds.default(socketDefaults.idleTimeoutMs),
+  upgradeTimeoutMs: milliseconds.default(socketDefaults.upgradeTimeoutMs),
+  connectTimeoutMs: milliseconds.default(socketDefaults.connectTimeoutMs),
+  joinTimeoutMs: milliseconds.default(socketDefaults.joinTimeoutMs),
+  closeTimeoutMs: milliseconds.default(socketDefaults.closeTimeoutMs),
+  maxConnections: positive.default(socketDefaults.maxConnections),
+  maxConnectionsPerAddress: positive.default(socketDefaults.maxConnectionsPerAddress),
+  maxChannels: positive.default(socketDefaults.maxChannels),
+  maxBufferedBytes: positive.default(socketDefaults.maxBufferedBytes),
+});
+
+const channelSchema = z.strictObject({
+  topic: z.string({ error: must('a topic such as "api:*"') }).superRefine((topic, context) => {
+    const fault = topicFault(topic);
+    if (fault !== null) context.addIssue({ code: "custom", message: fault, input: topic });
+  }),
+  event: text().default("phoenix_gen_api"),
+  join: fun<NonNullable<ChannelOptions["join"]>>("a function").optional(),
+  overrideUserId: flag().default(true),
+  requireVerifiedUserId: flag().default(false),
+  replyMode: z.enum(["push", "reply"], { error: must('"push" or "reply"') }).default("push"),
+});
+
+const moduleUrl = described(
+  z.union([z.instanceof(URL), z.string()]).transform((url, context) => {
+    if (URL.canParse(String(url))) return String(url);
+    context.addIssue({ code: "custom", input: url });
+    return z.NEVER;
+  }),
+  'the URL of an ES module, such as new URL("./users.js", import.meta.url)',
+);
+
+const poolSchema = z.strictObject({
+  threads: positive.default(() => Math.max(2, availableParallelism())),
+  asyncPoolSize: positive.default(1_000),
+  maxQueueSize: count(0).default(10_000),
+  circuitBreakerThreshold: positive.default(10),
+  circuitBreakerCooldown: milliseconds.default(60_000),
+  wedgeGraceMs: milliseconds.default(1_000),
+  resourceLimits: z
+    .strictObject({
+      maxOldGenerationSizeMb: positive.optional(),
+      maxYoungGenerationSizeMb: positive.optional(),
+      codeRangeSizeMb: positive.optional(),
+      stackSizeMb: positive.optional(),
+    })
+    .default({}),
+});
+
+const optionsSchema = z
+  .strictObject({
+    name: text().default("gen_api@127.0.0.1"),
+    listen: listenSchema.optional(),
+    server: z
+      .custom<Server>((value) => typeof (value as Server | null)?.on === "function", {
+        error: must("an http.Server or https.Server"),
+      })
+      .optional(),
+    socket: section(socketSchema),
+    channels: z.array(channelSchema, { error: must("a list of channels") }).default([]),
+    modules: z.record(z.string(), moduleUrl, { error: must("a map from module names to URLs") }).default({}),
+    // What is wrong inside a FunConfig is found, and told, when it is registered.
+    functions: z
+      .array(
+        z.custom<FunConfigInput | Service>((value) => typeof value === "object" && value !== null, {
+          error: must("a FunConfig or a service of defineService"),
+        }),
+        { error: must("a list of FunConfigs and services") },
+      )
+      .default([]),
+    mfaAllowlist: z
+      .array(text(), { error: must('a list of "module" or "module.function"') })
+      .transform((names) => new Set(names))
+      .nullable()
+      .default(null),
+    detailError: flag().default(false),
+    maxResultBytes: positive.default(8 * 1024 * 1024),
+    workerPool: section(poolSchema),
+    intensity: section(z.strictObject({ maxRestarts: count(0).default(3), withinMs: milliseconds.default(5_000) })),
+    clock: z
+      .custom<Clock>((value) => typeof (value as Clock | null)?.now === "function", {
+        error: must("a clock with now, systemTime, setTimeout and clearTimeout"),
+      })
+      .default(systemClock),
+    inspect: fun<InspectionObserver>("a function").optional(),
+  })
+  .superRefine(({ listen, server, functions, modules }, context) => {
+    if (server !== undefined && listen !== undefined && listen !== false) {
+      context.addIssue({
+        code: "custom",
+        path: ["listen"],
+        message: "must be left out when server is given",
+        input: listen,
+      });
+    }
+    functions.forEach((given, index) => {
+      if (!holdsService(given) || given.url !== null || Object.hasOwn(modules, given.service)) return;
+      const message = `is the service "${given.service}", which names no module: give defineService its import.meta.url, or add modules["${given.service}"]`;
+      context.addIssue({ code: "custom", path: ["functions", index], message, input: given });
+    });
+  });
+
+/** {@link GenApiOptions}, checked and with every default in place. */
+export type ResolvedOptions = z.output<typeof optionsSchema>;
+
+/**
+ * Checks options and fills in the defaults.
+ * @throws GenApiError `invalid_option`, one for all, that lists every fault by its path
+ */
+export function resolveOptions(options: unknown): ResolvedOptions {
+  return parseOrThrow(optionsSchema, options, "invalid_option", "Invalid options of startGenApi");
+}
+
+/** A nested object that may be left out: its own defaults apply. */
+function section<Schema extends z.ZodType>(schema: Schema) {
+  return z.preprocess((value) => value ?? {}, schema);
+}
+
+function text() {
+  return z.string({ error: must("a non-empty string") }).min(1, { error: must("a non-empty string") });
+}
+
+function flag() {
+  return z.boolean({ error: must("true or false") });
+}
+
+function count(min: number) {
+  return described(z.int().min(min), `a whole number of at least ${min}`);
+}
