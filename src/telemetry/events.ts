@@ -48,6 +48,10 @@ export interface TelemetryEvents {
   >;
   "worker_pool.circuit_breaker.open": Event<{ consecutive_failures: number }, TaskIdentity>;
   "worker_pool.circuit_breaker.close": Event<{ system_time: number }, TaskIdentity>;
+  /** A thread ended that was not told to; `calls_lost` had begun and were answered `unavailable`. */
+  "worker_pool.thread.exit": Event<{ calls_lost: number }, { pool: string; error: Error }>;
+  /** Code of the user's threw where no call waits for it: in a timer, or in a promise that nobody handles. */
+  "worker_pool.thread.stray_error": Event<{ system_time: number }, { pool: string; error: Error }>;
 
   "config.add": Event<
     { system_time: number },

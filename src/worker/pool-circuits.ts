@@ -1,0 +1,93 @@
+import { CircuitBreaker } from "./circuit-breaker.ts";
+import type { PoolFunction } from "./pool-function.ts";
+import type { PoolTask } from "./pool-task.ts";
+import type { PoolTelemetry } from "./pool-telemetry.ts";
+import type { WorkerPoolOptions } from "./worker-pool-options.ts";
+
+/**
+ * The circuit breakers of a pool's functions. A function has one from its first failure until a success: a function
+ * that works costs a comparison with null.
+ */
+export class PoolCircuits {
+  readonly #options: Pick<WorkerPoolOptions, "circuitBreakerThreshold" | "circuitBreakerCooldownMs">;
+  readonly #telemetry: PoolTelemetry;
+  readonly #functions = new Set<PoolFunction>();
+
+  constructor(
+    options: Pick<WorkerPoolOptions, "circuitBreakerThreshold" | "circuitBreakerCooldownMs">,
+    telemetry: PoolTelemetry,
+  ) {
+    this.#options = options;
+    this.#telemetry = telemetry;
+  }
+
+  /** Functions whose calls are refused. */
+  get open(): { module: string; function: string }[] {
+    return [...this.#functions]
+      .filter(({ breaker }) => breaker?.isOpen === true)
+      .map(({ module, name }) => ({ module, function: name }));
+  }
+
+  /** Whether a task may run; it then is to be told to one of the methods below. */
+  admits(task: PoolTask): boolean {
+    const { breaker } = task.function;
+    if (breaker === null) return true;
+    const admission = breaker.admit();
+    if (admission === "refused") return false;
+    if (admission !== "allowed") task.trial = admission;
+    return true;
+  }
+
+  /** The function works. */
+  succeeded({ function: called, trial }: PoolTask): void {
+    if (called.breaker === null) return;
+    if (trial !== null) trial.succeeded();
+    else if (!called.breaker.isOpen) this.#drop(called);
+  }
+
+  /** The function, or what it runs on, failed. */
+  failed(task: PoolTask): void {
+    if (task.trial !== null) {
+      task.trial.failed();
+      task.trial = null;
+      return;
+    }
+    task.function.breaker ??= this.#createBreaker(task);
+    task.function.breaker.failed();
+  }
+
+  /** The task ended in a way that says nothing about its function. */
+  abandoned(task: PoolTask): void {
+    if (task.trial !== null) task.function.breaker?.abandon();
+    task.trial = null;
+  }
+
+  /** The task will have no answer: nothing, unless it was a trial. */
+  unanswered(task: PoolTask): void {
+    if (task.trial !== null) this.failed(task);
+  }
+
+  close(): void {
+    for (const called of this.#functions) this.#drop(called);
+  }
+
+  #createBreaker({ call, function: called }: PoolTask): CircuitBreaker {
+    const target = { service: call.service, requestType: call.requestType };
+    this.#functions.add(called);
+    return new CircuitBreaker({
+      threshold: this.#options.circuitBreakerThreshold,
+      cooldownMs: this.#options.circuitBreakerCooldownMs,
+      onOpen: (failures) => this.#telemetry.circuitOpened(target, failures),
+      onClose: () => {
+        this.#drop(called);
+        this.#telemetry.circuitClosed(target);
+      },
+    });
+  }
+
+  #drop(called: PoolFunction): void {
+    called.breaker?.close();
+    called.breaker = null;
+    this.#functions.delete(called);
+  }
+}

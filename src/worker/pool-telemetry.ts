@@ -1,0 +1,72 @@
+import type { Clock } from "../core/clock.ts";
+import { telemetryEvent } from "../telemetry/telemetry.ts";
+import type { PoolTask } from "./pool-task.ts";
+import type { Refusal } from "./unavailable.ts";
+import type { WorkerTarget } from "./worker-call.ts";
+
+/** Who a call is for. */
+type Target = Pick<WorkerTarget, "service" | "requestType">;
+
+const taskStart = telemetryEvent("worker_pool.task.start");
+const taskStop = telemetryEvent("worker_pool.task.stop");
+const taskException = telemetryEvent("worker_pool.task.exception");
+const taskRejected = telemetryEvent("worker_pool.task.rejected");
+const circuitOpen = telemetryEvent("worker_pool.circuit_breaker.open");
+const circuitClose = telemetryEvent("worker_pool.circuit_breaker.close");
+const threadExit = telemetryEvent("worker_pool.thread.exit");
+const strayError = telemetryEvent("worker_pool.thread.stray_error");
+
+/** The events of one pool; each method costs one check while nobody listens. */
+export class PoolTelemetry {
+  readonly #pool: string;
+  readonly #clock: Clock;
+
+  constructor(pool: string, clock: Clock) {
+    this.#pool = pool;
+    this.#clock = clock;
+  }
+
+  taken(task: PoolTask): void {
+    if (taskStop.active || taskException.active) task.takenAt = this.#clock.now();
+    if (taskStart.active) taskStart.emit({ system_time: this.#clock.systemTime() }, this.#identity(task.call));
+  }
+
+  /** The function gave its answer, a GenApiError included. */
+  stopped(task: PoolTask): void {
+    if (taskStop.active) taskStop.emit({ duration_us: this.#duration(task) }, this.#identity(task.call));
+  }
+
+  failed(task: PoolTask, error: Error): void {
+    if (!taskException.active) return;
+    taskException.emit({ duration_us: this.#duration(task) }, { ...this.#identity(task.call), error });
+  }
+
+  rejected(task: PoolTask, reason: Refusal, queueSize: number): void {
+    if (taskRejected.active) taskRejected.emit({ queue_size: queueSize }, { ...this.#identity(task.call), reason });
+  }
+
+  circuitOpened(call: Target, consecutiveFailures: number): void {
+    if (!circuitOpen.active) return;
+    circuitOpen.emit({ consecutive_failures: consecutiveFailures }, this.#identity(call));
+  }
+
+  circuitClosed(call: Target): void {
+    if (circuitClose.active) circuitClose.emit({ system_time: this.#clock.systemTime() }, this.#identity(call));
+  }
+
+  threadLost(error: Error, callsLost: number): void {
+    if (threadExit.active) threadExit.emit({ calls_lost: callsLost }, { pool: this.#pool, error });
+  }
+
+  strayError(error: Error): void {
+    if (strayError.active) strayError.emit({ system_time: this.#clock.systemTime() }, { pool: this.#pool, error });
+  }
+
+  #duration(task: PoolTask): number {
+    return Math.round((this.#clock.now() - task.takenAt) * 1_000);
+  }
+
+  #identity({ service, requestType }: Target): { pool: string; service: string; request_type: string } {
+    return { pool: this.#pool, service, request_type: requestType };
+  }
+}

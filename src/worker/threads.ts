@@ -1,0 +1,189 @@
+import type { ResourceLimits } from "node:worker_threads";
+import { Piscina } from "piscina";
+import { addRestart } from "../actor/restart.ts";
+import type { Clock } from "../core/clock.ts";
+import { toError } from "../core/errors.ts";
+import type { PoolFunction } from "./pool-function.ts";
+import type { PoolTask } from "./pool-task.ts";
+import { PoolThread, type ThreadEvents } from "./pool-thread.ts";
+import { WedgeWatch } from "./wedge-watch.ts";
+
+/** What {@link Threads} needs to know. */
+export interface ThreadsOptions {
+  readonly count: number;
+  /** The most tasks that one thread can be given at a time. */
+  readonly slots: number;
+  readonly file: URL;
+  readonly resourceLimits: ResourceLimits | undefined;
+  readonly wedgeGraceMs: number;
+  readonly startTimeoutMs: number;
+  readonly functions: readonly PoolFunction[];
+  readonly clock: Clock;
+}
+
+/** What {@link Threads} tells the pool. */
+export interface ThreadsEvents extends Pick<ThreadEvents, "succeeded" | "failed" | "notSendable" | "stray"> {
+  /** A thread is gone and already replaced; the pool takes its tasks from it. */
+  lost(thread: PoolThread, error: Error): void;
+  /** Threads die before they have done anything, again and again: there will be no more. */
+  exhausted(error: Error): void;
+}
+
+/** One of the places for a thread, and what belongs to the thread that now has it. */
+interface Seat {
+  thread: PoolThread;
+  watch: WedgeWatch;
+  startTimer: unknown;
+}
+
+// A thread that cannot start must not be started for ever; OTP's restart intensity, for each seat.
+const deathsPerSeat = 3;
+const deathPeriodMs = 5_000;
+// How long a loop has to end by itself before its thread is terminated.
+const stopGraceMs = 100;
+
+/** Keeps a fixed number of threads alive. Piscina starts them, limits them, and ends them. */
+export class Threads {
+  readonly #options: ThreadsOptions;
+  readonly #events: ThreadsEvents;
+  readonly #piscina: Piscina;
+  readonly #seats: Seat[] = [];
+  readonly #toThread: ThreadEvents;
+  #earlyDeaths: readonly number[] = [];
+  #closed = false;
+
+  constructor(options: ThreadsOptions, events: ThreadsEvents) {
+    this.#options = options;
+    this.#events = events;
+    this.#piscina = new Piscina({
+      minThreads: options.count,
+      maxThreads: options.count,
+      // A thread must not sleep in Atomics.wait: its sockets and timers would stand still.
+      atomics: "disabled",
+      recordTiming: false,
+      ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits }),
+    });
+    // Piscina tells here of a thread that died before it could be given its loop; the loop then waits for ever.
+    this.#piscina.on("error", (thrown) => this.#notStarted(toError(thrown)));
+    this.#toThread = {
+      succeeded: events.succeeded,
+      failed: events.failed,
+      notSendable: events.notSendable,
+      stray: events.stray,
+      ready: (thread) => this.#ready(thread),
+      ended: (thread, error) => this.#lose(thread, error),
+    };
+    for (let i = 0; i < options.count; i++) this.#seats.push(this.#launch());
+  }
+
+  get readyCount(): number {
+    return this.#seats.filter((seat) => seat.thread.ready).length;
+  }
+
+  /** The thread to give the next task: the one with the fewest, and a running one rather than one still starting. */
+  leastBusy(): PoolThread {
+    let best = (this.#seats[0] as Seat).thread;
+    for (let i = 1; i < this.#seats.length; i++) {
+      const { thread } = this.#seats[i] as Seat;
+      if (thread.ready === best.ready ? thread.running < best.running : thread.ready) best = thread;
+    }
+    return best;
+  }
+
+  /** All tasks that threads have. */
+  get tasks(): PoolTask[] {
+    return this.#seats.flatMap((seat) => seat.thread.tasks);
+  }
+
+  /** Looks whether a thread's event loop still turns; if not, the thread is lost. */
+  probe(thread: PoolThread): void {
+    // One that is still starting has the time for a start.
+    if (thread.ready) this.#seatOf(thread)?.watch.probe();
+  }
+
+  /** Probes all that have tasks. */
+  probeBusy(): void {
+    for (const { thread } of this.#seats) if (thread.running > 0) this.probe(thread);
+  }
+
+  /** Ends all threads, and whatever runs on them. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const seat of this.#seats) {
+      this.#dismiss(seat);
+      seat.thread.stop();
+    }
+    await this.#loopsEnded();
+    for (const { thread } of this.#seats) thread.close();
+    await this.#piscina.destroy();
+  }
+
+  async #loopsEnded(): Promise<void> {
+    const { clock } = this.#options;
+    let timer: unknown;
+    const grace = new Promise<void>((resolve) => {
+      timer = clock.setTimeout(resolve, stopGraceMs);
+    });
+    await Promise.race([Promise.all(this.#seats.map((seat) => seat.thread.end)), grace]);
+    clock.clearTimeout(timer);
+  }
+
+  #launch(): Seat {
+    const { clock, file, slots, functions, wedgeGraceMs, startTimeoutMs } = this.#options;
+    const thread = new PoolThread(this.#piscina, file, slots, functions, this.#toThread);
+    return {
+      thread,
+      watch: new WedgeWatch(thread, clock, wedgeGraceMs, () =>
+        this.#lose(thread, new Error(`The thread's event loop stood still for ${wedgeGraceMs} ms`)),
+      ),
+      startTimer: clock.setTimeout(
+        () => this.#lose(thread, new Error(`The thread did not start within ${startTimeoutMs} ms`)),
+        startTimeoutMs,
+      ),
+    };
+  }
+
+  #ready(thread: PoolThread): void {
+    const seat = this.#seatOf(thread);
+    if (seat !== undefined) this.#options.clock.clearTimeout(seat.startTimer);
+  }
+
+  #notStarted(error: Error): void {
+    const seat = this.#seats.find(({ thread }) => !thread.ready);
+    if (seat !== undefined) this.#lose(seat.thread, error);
+  }
+
+  #lose(thread: PoolThread, error: Error): void {
+    const seat = this.#seatOf(thread);
+    if (seat === undefined || this.#closed) return;
+    this.#dismiss(seat);
+    thread.receiveLast();
+    thread.close();
+    if (!this.#mayReplace(thread)) {
+      this.#closed = true;
+      this.#events.exhausted(error);
+      return;
+    }
+    this.#seats[this.#seats.indexOf(seat)] = this.#launch();
+    this.#events.lost(thread, error);
+  }
+
+  #mayReplace(dead: PoolThread): boolean {
+    if (dead.ready && dead.progress !== 0) return true;
+    const { times, exceeded } = addRestart(this.#earlyDeaths, this.#options.clock.now(), {
+      maxRestarts: deathsPerSeat * this.#options.count,
+      withinMs: deathPeriodMs,
+    });
+    this.#earlyDeaths = times;
+    return !exceeded;
+  }
+
+  #dismiss(seat: Seat): void {
+    seat.watch.stop();
+    this.#options.clock.clearTimeout(seat.startTimer);
+  }
+
+  #seatOf(thread: PoolThread): Seat | undefined {
+    return this.#seats.find((seat) => seat.thread === thread);
+  }
+}

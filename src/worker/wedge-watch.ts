@@ -1,0 +1,79 @@
+import type { Clock } from "../core/clock.ts";
+
+/** What a probe of a thread has shown. */
+export interface ProbeResult {
+  /** Whether the thread's event loop answered the ping. */
+  readonly answered: boolean;
+  /** Whether the thread has begun anything since the ping. */
+  readonly progressed: boolean;
+  /** How much later than asked this side came to look, milliseconds. */
+  readonly lateMs: number;
+  readonly graceMs: number;
+}
+
+/**
+ * Judges a thread. An unanswered ping alone proves nothing: the thread may be deep in a batch of calls, which its
+ * progress shows, or this side's event loop, or the whole process, may have stood still.
+ */
+export function judgeThread({ answered, progressed, lateMs, graceMs }: ProbeResult): "alive" | "unsure" | "wedged" {
+  if (answered) return "alive";
+  return progressed || lateMs > graceMs / 2 ? "unsure" : "wedged";
+}
+
+/** A thread as {@link WedgeWatch} sees it. */
+export interface Watched {
+  /** Asks the thread's event loop to write `number` to its pong cell. */
+  ping(number: number): void;
+  readonly pong: number;
+  readonly progress: number;
+}
+
+/** Finds out whether a thread's event loop still turns. */
+export class WedgeWatch {
+  readonly #thread: Watched;
+  readonly #clock: Clock;
+  readonly #graceMs: number;
+  readonly #wedged: () => void;
+  #pings = 0;
+  #timer: unknown = null;
+  #progress = 0;
+  #lookAt = 0;
+
+  constructor(thread: Watched, clock: Clock, graceMs: number, wedged: () => void) {
+    this.#thread = thread;
+    this.#clock = clock;
+    this.#graceMs = graceMs;
+    this.#wedged = wedged;
+  }
+
+  /** Pings the thread, unless a ping is still under way, and judges it after the grace. */
+  probe(): void {
+    if (this.#timer !== null) return;
+    this.#pings = (this.#pings + 1) | 0;
+    this.#thread.ping(this.#pings);
+    this.#wait();
+  }
+
+  stop(): void {
+    if (this.#timer !== null) this.#clock.clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  #wait(): void {
+    this.#progress = this.#thread.progress;
+    this.#lookAt = this.#clock.now() + this.#graceMs;
+    this.#timer = this.#clock.setTimeout(() => this.#look(), this.#graceMs);
+  }
+
+  #look(): void {
+    this.#timer = null;
+    const verdict = judgeThread({
+      answered: this.#thread.pong === this.#pings,
+      progressed: this.#thread.progress !== this.#progress,
+      lateMs: this.#clock.now() - this.#lookAt,
+      graceMs: this.#graceMs,
+    });
+    if (verdict === "unsure") this.#wait();
+    else if (verdict === "wedged") this.#wedged();
+  }
+}

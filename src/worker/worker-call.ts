@@ -1,0 +1,46 @@
+import type { GenApiError } from "../core/errors.ts";
+import type { RequestIdentity } from "../core/request-info.ts";
+
+/** What of the user's is to run on a thread, and for whom. */
+export interface WorkerTarget {
+  readonly service: string;
+  readonly requestType: string;
+  readonly version: string | null;
+  /** The URL of an ES module. */
+  readonly module: string;
+  /** The function's name in that module, see `loadFunction`. */
+  readonly function: string;
+  /** Cloned to the thread as `structuredClone` does it. */
+  readonly args: readonly unknown[];
+  /** When not null, the thread appends a `RequestInfo` made of it as last argument. */
+  readonly identity: RequestIdentity | null;
+  /** The most UTF-8 bytes of a result's JSON text; of one chunk's with a stream. */
+  readonly maxResultBytes: number;
+}
+
+/**
+ * One call of a function. The pool calls exactly one of `succeeded` and `failed`, exactly once, perhaps before
+ * `run` has returned; once the call was cancelled it calls neither.
+ */
+export interface WorkerCall extends WorkerTarget {
+  /** @param json the result's JSON text; `null` where the function returned nothing */
+  succeeded(json: string): void;
+  /**
+   * @param error `failed` when the function threw a GenApiError, `internal` when it threw anything else, could not be
+   *   loaded or returned what JSON cannot hold, `unavailable` when the pool could not run it to its end
+   * @param begun false only when the function was certainly not called
+   */
+  failed(error: GenApiError, begun: boolean): void;
+}
+
+/** Why a caller gives up its call. `timeout` counts as a failure of the function, the others say nothing about it. */
+export type CancelReason = "timeout" | "cancelled" | "disconnected" | "stopped";
+
+/** A call that the pool was given. */
+export interface RunningTask {
+  /**
+   * The caller no longer waits: from here on the pool tells it nothing. In the thread the call's `signal` aborts. A
+   * call that has begun goes on counting as in flight until it answers or its thread is replaced.
+   */
+  cancel(reason: CancelReason): void;
+}

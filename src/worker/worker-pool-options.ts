@@ -1,0 +1,60 @@
+import type { ResourceLimits } from "node:worker_threads";
+import type { Clock } from "../core/clock.ts";
+import type { GenApiError } from "../core/errors.ts";
+
+/** What a worker pool can be told. */
+export interface WorkerPoolOptions {
+  /** What telemetry calls it: `async_pool`, `stream_pool`. */
+  readonly name: string;
+  readonly clock: Clock;
+  readonly threads: number;
+  /** The most calls that threads have at a time. */
+  readonly maxInFlight: number;
+  /** The most calls that wait beyond that; more are answered `unavailable`. */
+  readonly maxQueueSize: number;
+  /** How many failures of a function in a row open its circuit. */
+  readonly circuitBreakerThreshold: number;
+  /** How long an open circuit refuses calls before its trial. */
+  readonly circuitBreakerCooldownMs: number;
+  /**
+   * How long a thread's event loop may stand still before the thread is terminated. A function that computes this
+   * long without an `await` is taken for an endless loop. At least 1 000, or busy machines lose healthy threads.
+   */
+  readonly wedgeGraceMs: number;
+  /** How often threads that have calls are asked whether their event loop still turns. */
+  readonly pingIntervalMs: number;
+  /** How long a thread has to start. */
+  readonly startTimeoutMs: number;
+  /** V8's limits for each thread; a thread that exceeds them is replaced. @default none */
+  readonly resourceLimits?: ResourceLimits;
+  /** The threads' file. @default the package's own */
+  readonly threadFile?: URL;
+  /** The pool could not keep threads alive and has closed itself; its calls were answered `unavailable`. */
+  onFailed(error: GenApiError): void;
+}
+
+/** The options that have a default. */
+export const workerPoolDefaults = {
+  maxInFlight: 1_000,
+  maxQueueSize: 10_000,
+  circuitBreakerThreshold: 10,
+  circuitBreakerCooldownMs: 60_000,
+  wedgeGraceMs: 5_000,
+  pingIntervalMs: 1_000,
+  startTimeoutMs: 10_000,
+} satisfies Partial<WorkerPoolOptions>;
+
+/** What a pool does at the moment. */
+export interface WorkerPoolStatus {
+  readonly name: string;
+  readonly state: "running" | "draining" | "failed" | "closed";
+  readonly threads: number;
+  /** Threads whose loop runs. */
+  readonly readyThreads: number;
+  /** Calls that threads have, those among them whose callers gave up included. */
+  readonly inFlight: number;
+  readonly queued: number;
+  readonly maxInFlight: number;
+  readonly maxQueueSize: number;
+  readonly openCircuits: readonly { readonly module: string; readonly function: string }[];
+}

@@ -1,0 +1,287 @@
+import { type GenApiError, libraryError } from "../core/errors.ts";
+import { blamed } from "./blame.ts";
+import { CallQueue } from "./call-queue.ts";
+import { PoolCircuits } from "./pool-circuits.ts";
+import { PoolFunctions } from "./pool-function.ts";
+import { PoolTask } from "./pool-task.ts";
+import { PoolTelemetry } from "./pool-telemetry.ts";
+import type { PoolThread } from "./pool-thread.ts";
+import { op } from "./thread-protocol.ts";
+import { Threads } from "./threads.ts";
+import { errorOf, internalError, type ThrownData } from "./thrown-data.ts";
+import { refused, threadLost } from "./unavailable.ts";
+import type { CancelReason, RunningTask, WorkerCall } from "./worker-call.ts";
+import type { WorkerPoolOptions, WorkerPoolStatus } from "./worker-pool-options.ts";
+
+// A call that was on a thread when it died, without having begun, goes to another; but it may be what kills them: its
+// module may end the thread when it is imported.
+const maxSends = 3;
+
+const threadFile = new URL("./thread-loop.js", import.meta.url);
+
+/**
+ * Runs functions of the user's on threads: at most `maxInFlight` calls on threads, at most `maxQueueSize` waiting, the
+ * rest refused; behind a circuit breaker for each function.
+ *
+ * Who owns it closes it. It sets no timeouts for calls: the caller cancels a call that takes too long, and a thread
+ * that does not react is found by its event loop standing still, and replaced.
+ */
+export class WorkerPool {
+  readonly #options: WorkerPoolOptions;
+  readonly #functions = new PoolFunctions();
+  readonly #queue = new CallQueue<PoolTask>();
+  readonly #threads: Threads;
+  readonly #telemetry: PoolTelemetry;
+  readonly #circuits: PoolCircuits;
+  #state: WorkerPoolStatus["state"] = "running";
+  #inFlight = 0;
+  /** Calls whose callers still wait. */
+  #waiting = 0;
+  #pingTimer: unknown = null;
+  #drained: (() => void) | null = null;
+  #closing: Promise<void> | null = null;
+
+  constructor(options: WorkerPoolOptions) {
+    this.#options = options;
+    this.#telemetry = new PoolTelemetry(options.name, options.clock);
+    this.#circuits = new PoolCircuits(options, this.#telemetry);
+    this.#threads = new Threads(
+      {
+        count: options.threads,
+        slots: options.maxInFlight,
+        file: options.threadFile ?? threadFile,
+        resourceLimits: options.resourceLimits,
+        wedgeGraceMs: options.wedgeGraceMs,
+        startTimeoutMs: options.startTimeoutMs,
+        functions: this.#functions.all,
+        clock: options.clock,
+      },
+      {
+        succeeded: (task, json) => this.#succeeded(task, json),
+        failed: (task, data, begun) => this.#failed(task, data, begun),
+        notSendable: (task, error) => this.#notSendable(task, error),
+        stray: (error) => this.#telemetry.strayError(error),
+        lost: (thread, error) => this.#lost(thread, error),
+        exhausted: (error) => this.#giveUp(error),
+      },
+    );
+  }
+
+  /** Runs a call, now or when it is its turn. */
+  run(call: WorkerCall): RunningTask {
+    const task = new PoolTask(this, call, this.#functions.get(call.module, call.function), op.call);
+    if (this.#admits(task)) this.#take(task);
+    return task;
+  }
+
+  /**
+   * Loads a function on one of the threads, to know that calls will find it.
+   *
+   * @throws GenApiError `module_unreadable` or `function_missing`
+   */
+  verify(module: string, name: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const call = {
+        service: "",
+        requestType: name,
+        version: null,
+        module,
+        function: name,
+        args: [],
+        identity: null,
+        maxResultBytes: Number.POSITIVE_INFINITY,
+        succeeded: () => resolve(),
+        failed: (error: GenApiError) => reject(error.code === "internal" ? error.cause : error),
+      };
+      const task = new PoolTask(this, call, this.#functions.get(module, name), op.load);
+      if (this.#state === "running") this.#take(task);
+      else reject(refused("draining"));
+    });
+  }
+
+  /** @internal called by the task */
+  cancel(task: PoolTask, reason: CancelReason): void {
+    this.#end(task);
+    if (reason === "timeout") this.#circuits.failed(task);
+    else this.#circuits.abandoned(task);
+    this.#telemetry.failed(task, libraryError(reason === "timeout" ? "timeout" : "cancelled", `Given up: ${reason}`));
+    if (task.thread === null) {
+      this.#queue.remove(task);
+      return;
+    }
+    task.thread.cancel(task, reason);
+    if (reason === "timeout") this.#threads.probe(task.thread);
+  }
+
+  status(): WorkerPoolStatus {
+    const { name, threads, maxInFlight, maxQueueSize } = this.#options;
+    return {
+      name,
+      state: this.#state,
+      threads,
+      readyThreads: this.#threads.readyCount,
+      inFlight: this.#inFlight,
+      queued: this.#queue.size,
+      maxInFlight,
+      maxQueueSize,
+      openCircuits: this.#circuits.open,
+    };
+  }
+
+  /**
+   * Takes no more calls, waits for those it has, and ends its threads. Calls that have not answered after `drainMs`
+   * are `unavailable`, their signals abort. Closing again waits for the same end.
+   *
+   * @param options `drainMs` defaults to 0
+   */
+  close({ drainMs = 0 }: { drainMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(drainMs);
+    return this.#closing;
+  }
+
+  #admits(task: PoolTask): boolean {
+    const reason = this.#state === "running" ? (this.#isFull() ? "queue_full" : null) : "draining";
+    if (reason === null && this.#circuits.admits(task)) return true;
+    const why = reason ?? "circuit_open";
+    task.over = true;
+    this.#telemetry.rejected(task, why, this.#queue.size);
+    task.call.failed(refused(why), false);
+    return false;
+  }
+
+  #isFull(): boolean {
+    return this.#inFlight >= this.#options.maxInFlight && this.#queue.size >= this.#options.maxQueueSize;
+  }
+
+  #take(task: PoolTask): void {
+    this.#waiting++;
+    this.#telemetry.taken(task);
+    if (this.#inFlight < this.#options.maxInFlight && this.#queue.size === 0) this.#send(task);
+    else this.#queue.push(task);
+  }
+
+  #send(task: PoolTask): void {
+    this.#inFlight++;
+    this.#threads.leastBusy().send(task);
+    if (this.#pingTimer === null) this.#schedulePings();
+  }
+
+  /** A task left its thread: the next in the queue takes its place. */
+  #left(): void {
+    this.#inFlight--;
+    const next = this.#queue.shift();
+    if (next !== null) this.#send(next);
+  }
+
+  #succeeded(task: PoolTask, json: string): void {
+    this.#left();
+    if (task.over) return;
+    this.#end(task);
+    this.#circuits.succeeded(task);
+    this.#telemetry.stopped(task);
+    task.call.succeeded(json);
+  }
+
+  #failed(task: PoolTask, data: ThrownData, begun: boolean): void {
+    this.#left();
+    if (task.over) return;
+    const error = errorOf(data);
+    if (error.code === "failed") this.#circuits.succeeded(task);
+    else this.#circuits.failed(task);
+    this.#fail(task, error, begun);
+  }
+
+  #notSendable(task: PoolTask, error: Error): void {
+    this.#left();
+    this.#circuits.abandoned(task);
+    this.#fail(task, internalError(new Error("The arguments cannot be cloned to a thread", { cause: error })), false);
+  }
+
+  #lost(thread: PoolThread, cause: Error): void {
+    const { tasks, current } = thread;
+    const begun = tasks.filter((task) => thread.hasBegun(task));
+    this.#telemetry.threadLost(cause, begun.length);
+    for (const task of blamed(current, begun)) this.#circuits.failed(task);
+    for (const task of tasks) thread.release(task);
+    const error = threadLost(cause);
+    for (const task of tasks) {
+      const hasBegun = begun.includes(task);
+      if (!hasBegun && !task.over && task.sends < maxSends) {
+        this.#threads.leastBusy().send(task);
+        continue;
+      }
+      this.#left();
+      this.#circuits.unanswered(task);
+      this.#fail(task, error, hasBegun);
+    }
+  }
+
+  #giveUp(cause: Error): void {
+    this.#state = "failed";
+    this.#telemetry.threadLost(cause, 0);
+    this.#failAll(threadLost(cause));
+    void this.close();
+    const { name, onFailed } = this.#options;
+    onFailed(
+      libraryError("unavailable", `The worker pool ${name} cannot keep its threads: ${cause.message}`, { cause }),
+    );
+  }
+
+  #failAll(error: GenApiError): void {
+    for (const task of this.#threads.tasks) {
+      this.#circuits.abandoned(task);
+      this.#fail(task, error, task.thread?.hasBegun(task) === true);
+    }
+    for (let task = this.#queue.shift(); task !== null; task = this.#queue.shift()) {
+      this.#circuits.abandoned(task);
+      this.#fail(task, error, false);
+    }
+  }
+
+  #fail(task: PoolTask, error: GenApiError, begun: boolean): void {
+    if (task.over) return;
+    this.#end(task);
+    if (error.code === "failed") this.#telemetry.stopped(task);
+    else this.#telemetry.failed(task, error);
+    task.call.failed(error, begun);
+  }
+
+  /** The caller was answered, or no longer waits. */
+  #end(task: PoolTask): void {
+    task.over = true;
+    this.#waiting--;
+    if (this.#waiting === 0) this.#drained?.();
+  }
+
+  async #close(drainMs: number): Promise<void> {
+    if (this.#state === "running") this.#state = "draining";
+    if (this.#waiting > 0 && drainMs > 0) await this.#drain(drainMs);
+    this.#failAll(refused("draining"));
+    this.#options.clock.clearTimeout(this.#pingTimer);
+    this.#circuits.close();
+    await this.#threads.close();
+    this.#inFlight = 0;
+    if (this.#state === "draining") this.#state = "closed";
+  }
+
+  async #drain(drainMs: number): Promise<void> {
+    const { clock } = this.#options;
+    await new Promise<void>((resolve) => {
+      const timer = clock.setTimeout(resolve, drainMs);
+      this.#drained = () => {
+        clock.clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#drained = null;
+  }
+
+  #schedulePings(): void {
+    this.#pingTimer = this.#options.clock.setTimeout(() => {
+      this.#pingTimer = null;
+      if (this.#inFlight === 0) return;
+      this.#threads.probeBusy();
+      this.#schedulePings();
+    }, this.#options.pingIntervalMs);
+  }
+}
