@@ -211,9 +211,12 @@ function checkPermission(call: Call): StageResult {
 }
 
 function checkArguments(call: Call): StageResult {
-  const args = call.compiled?.validate(call.request.args);
-  if (args === undefined || isGenApiError(args)) return args;
-  call.args = args;
+  const { compiled } = call;
+  if (compiled === null) return undefined;
+  const args = compiled.validate(call.request.args);
+  if (isGenApiError(args)) return args;
+  const first = compiled.config.mfa.args;
+  call.args = first.length === 0 ? args : [...first, ...args];
   return undefined;
 }
 

@@ -1,0 +1,2 @@
+// Errors
+export { type ErrorCode, GenApiError, type GenApiErrorOptions, isGenApiError } from "./core/errors.ts";

@@ -1,0 +1,289 @@
+import { describe, expect, test } from "vitest";
+import type { Attempt, Executor } from "../../src/call/attempt.ts";
+import type { Caller, ReplyTo } from "../../src/call/caller.ts";
+import { compileFunction } from "../../src/call/compile-function.ts";
+import { Pipeline } from "../../src/call/pipeline.ts";
+import { mainThread } from "../../src/call/run-on-main.ts";
+import { RunningCalls } from "../../src/call/running-calls.ts";
+import { ConfigStore } from "../../src/config/config-store.ts";
+import type { FunConfigInput } from "../../src/config/fun-config.ts";
+import { Deadlines } from "../../src/core/deadlines.ts";
+import { SimulatedClock, settled } from "../support/simulated-clock.ts";
+
+const fixture = new URL("../fixtures/main-functions.js", import.meta.url).href;
+
+interface Sent {
+  readonly response: Record<string, unknown>;
+  readonly reply: { readonly status: string; readonly response: unknown } | null;
+}
+
+/** A pipeline whose worker is a box of attempts that the test settles itself. */
+async function pipelineOf(...configs: Partial<FunConfigInput>[]) {
+  const clock = new SimulatedClock();
+  const deadlines = new Deadlines(clock);
+  const store = new ConfigStore<Awaited<ReturnType<typeof compileFunction>>>();
+  const sources = { modules: new Map([["m", fixture]]), mfaAllowlist: null, verifyOnWorker: async () => undefined };
+  for (const config of configs) {
+    const base = {
+      service: "s",
+      nodes: "local",
+      timeout: 1_000,
+      mfa: `m.${config.requestType}`,
+      runOn: "main",
+    } as const;
+    store.put(await compileFunction({ ...base, ...config }, sources));
+  }
+  const onWorker: { attempt: Attempt; cancelled: string | null }[] = [];
+  const worker: Executor = {
+    run(attempt) {
+      const entry = { attempt, cancelled: null as string | null };
+      onWorker.push(entry);
+      return { cancel: (reason) => (entry.cancelled = reason) };
+    },
+  };
+  const pipeline = new Pipeline({
+    gateway: "test",
+    clock,
+    deadlines,
+    functions: () => store,
+    executors: { main: mainThread, worker },
+    maxPayloadBytes: 1_000,
+    maxResultBytes: 1_000,
+    detailError: () => false,
+  });
+  const sent: Sent[] = [];
+  const replyTo: ReplyTo = {
+    answer: (response, status, reply) =>
+      sent.push({ response: JSON.parse(response), reply: { status, response: JSON.parse(reply) } }),
+    push: (response) => sent.push({ response: JSON.parse(response), reply: null }),
+    reply: () => undefined,
+  };
+  const caller = (identity: Partial<Caller> = {}): Caller => ({
+    userId: "u1",
+    deviceId: "d1",
+    userRoles: ["user"],
+    ipAddress: null,
+    trace: null,
+    overrideUserId: true,
+    requireVerifiedUserId: false,
+    calls: new RunningCalls(),
+    ...identity,
+  });
+  const request = (requestType: string, more: Record<string, unknown> = {}, by = caller()) => {
+    pipeline.handle({ service: "s", request_type: requestType, request_id: "r1", ...more }, 100, by, replyTo);
+    return by;
+  };
+  return { clock, store, pipeline, sent, request, caller, onWorker, replyTo };
+}
+
+const ok = { request_id: "r1", success: true, error: null, async: false, has_more: false, can_retry: false };
+
+describe("a sync request", () => {
+  test("is answered at once when its function on the main thread returns", async () => {
+    const { request, sent } = await pipelineOf({ requestType: "echo", argTypes: { msg: "string" } });
+    request("echo", { args: { msg: "hi" } });
+    expect(sent).toEqual([{ response: { ...ok, result: "hi" }, reply: { status: "ok", response: "echo" } }]);
+  });
+
+  test("is answered when the promise of its function settles", async () => {
+    const { request, sent } = await pipelineOf({ requestType: "later", argTypes: { msg: "string" } });
+    request("later", { args: { msg: "hi" } });
+    expect(sent).toEqual([]);
+    await settled();
+    expect(sent).toMatchObject([{ response: { result: "hi" } }]);
+  });
+
+  test("gets one timeout Response when the worker is late; what it answers then is dropped", async () => {
+    const { request, sent, clock, onWorker } = await pipelineOf({ requestType: "echo", runOn: "worker" });
+    const { calls } = request("echo");
+    clock.advance(999);
+    expect(sent).toEqual([]);
+    clock.advance(1);
+    expect(sent).toMatchObject([
+      {
+        response: { success: false, error: "Request timed out after 1000 ms", error_code: "timeout", can_retry: true },
+      },
+    ]);
+    expect(onWorker).toMatchObject([{ cancelled: "timeout" }]);
+    onWorker[0]?.attempt.succeeded('"late"');
+    expect(sent.length).toBe(1);
+    expect([calls.size, clock.pending]).toEqual([0, 0]);
+  });
+
+  test("with an infinite timeout waits for as long as it takes", async () => {
+    const { request, sent, clock, onWorker } = await pipelineOf({
+      requestType: "echo",
+      runOn: "worker",
+      timeout: "infinity",
+    });
+    request("echo");
+    clock.advance(10_000_000);
+    expect(sent).toEqual([]);
+    onWorker[0]?.attempt.succeeded("1");
+    expect(sent).toMatchObject([{ response: { result: 1 } }]);
+  });
+
+  test("is cancelled by its request id, and by the end of its caller", async () => {
+    const { request, sent, onWorker } = await pipelineOf({ requestType: "echo", runOn: "worker" });
+    const { calls } = request("echo");
+    expect(calls.cancel("other")).toBe(false);
+    expect(calls.cancel("r1")).toBe(true);
+    expect(sent).toMatchObject([
+      { response: { error: "Request cancelled", error_code: "cancelled", can_retry: true } },
+    ]);
+    expect(calls.cancel("r1")).toBe(false);
+    const other = request("echo");
+    other.calls.abortAll("disconnected");
+    expect(onWorker.map(({ cancelled }) => cancelled)).toEqual(["cancelled", "disconnected"]);
+    expect(other.calls.size).toBe(0);
+  });
+});
+
+describe("what a function does wrong is answered, and nothing more happens:", () => {
+  const failing = (requestType: string) => pipelineOf({ requestType });
+
+  test.each([
+    ["fail", { error: "Nothing left", error_code: "failed", reason: "sold_out", can_retry: true }],
+    ["boom", { error: "Internal Server Error", error_code: "internal", can_retry: false }],
+    ["reject", { error: "Internal Server Error", error_code: "internal" }],
+    ["cycle", { error: "Internal Server Error", error_code: "internal" }],
+    ["bigint", { error: "Internal Server Error", error_code: "internal" }],
+    ["huge", { error: "Internal Server Error", error_code: "internal" }],
+    ["throwingThen", { error: "Internal Server Error", error_code: "internal" }],
+    ["thenTwice", { success: true, result: 1 }],
+  ])("%s", async (requestType, response) => {
+    const { request, sent } = await failing(requestType);
+    request(requestType);
+    await settled();
+    expect(sent).toMatchObject([{ response, reply: { status: "ok", response: requestType } }]);
+    expect(sent.length).toBe(1);
+  });
+
+  test.each([
+    ["nothing", null],
+    ["date", "2026-01-01T00:00:00.000Z"],
+    ["methods", { a: 1 }],
+  ])("the result of %s follows JSON's rules", async (requestType, result) => {
+    const { request, sent } = await failing(requestType);
+    request(requestType);
+    expect(sent).toMatchObject([{ response: { success: true, result } }]);
+  });
+});
+
+describe("a request is refused", () => {
+  test("for an unknown function, version and a disabled one", async () => {
+    const { request, sent } = await pipelineOf(
+      { requestType: "echo", version: "1.0.0" },
+      { requestType: "echo", version: "2.0.0", disabled: true },
+    );
+    request("nope");
+    request("echo", { version: "9.9.9" });
+    request("echo", { version: "2.0.0" });
+    request("echo", { version: "one" });
+    expect(sent.map(({ response }) => [response.error_code, response.error])).toEqual([
+      ["not_found", "unsupported function: nope version latest"],
+      ["not_found", "unsupported function: echo version 9.9.9"],
+      ["disabled", "disabled function: echo version 2.0.0"],
+      ["invalid_request", 'Invalid request: version must be a semantic version or null, got "one"'],
+    ]);
+  });
+
+  test("without permission, decided from the connection alone", async () => {
+    const { request, sent, caller } = await pipelineOf({ requestType: "echo", checkPermission: "any_authenticated" });
+    request("echo", { user_id: "somebody" }, caller({ userId: null }));
+    request("echo", {}, caller());
+    expect(sent.map(({ response }) => response.error_code ?? "ok")).toEqual(["permission_denied", "ok"]);
+    expect(sent[0]).toMatchObject({ response: { error: "Permission denied" }, reply: { status: "ok" } });
+  });
+
+  test("by a channel that wants a verified user id", async () => {
+    const { request, sent, caller } = await pipelineOf({ requestType: "echo" });
+    request("echo", {}, caller({ userId: null, requireVerifiedUserId: true }));
+    expect(sent).toMatchObject([
+      {
+        response: { error: "Authentication required", error_code: "unauthenticated" },
+        reply: { status: "error", response: "Authentication required" },
+      },
+    ]);
+  });
+
+  test("for wrong arguments, which the reply tells too", async () => {
+    const { request, sent } = await pipelineOf({ requestType: "echo", argTypes: { msg: "string" } });
+    request("echo", { args: { msg: 5 } });
+    expect(sent).toMatchObject([
+      { response: { error_code: "invalid_argument" }, reply: { status: "error", response: sent[0]?.response.error } },
+    ]);
+    expect(sent[0]?.response.error).toMatch(/"msg".*string.*num/);
+  });
+
+  test("for a payload that is too big, under an unknown id when it was not parsed", async () => {
+    const { pipeline, sent, caller, replyTo } = await pipelineOf();
+    pipeline.handle(undefined, 1_001, caller(), replyTo);
+    const problem = "Request payload exceeds maximum size of 1000 bytes (got 1001 bytes)";
+    expect(sent).toMatchObject([
+      {
+        response: { request_id: "unknown", error: `Invalid request: ${problem}`, error_code: "invalid_request" },
+        reply: { status: "error", response: problem },
+      },
+    ]);
+  });
+
+  test("while the gateway drains, but what runs goes on", async () => {
+    const { pipeline, request, sent, onWorker } = await pipelineOf({ requestType: "echo", runOn: "worker" });
+    request("echo");
+    pipeline.drain();
+    request("echo");
+    expect(sent).toMatchObject([{ response: { error_code: "unavailable", can_retry: true } }]);
+    onWorker[0]?.attempt.succeeded("1");
+    expect(sent[1]).toMatchObject({ response: { success: true } });
+  });
+});
+
+test("the arguments of a FunConfig's mfa come before the request's", async () => {
+  const mfa = { module: "m", function: "all", args: ["first", { second: 2 }] };
+  const { request, sent } = await pipelineOf({ requestType: "all", mfa, argTypes: { a: "num" }, requestInfo: true });
+  request("all", { args: { a: 3 } });
+  expect(sent).toMatchObject([{ response: { result: ["first", { second: 2 }, 3, { requestId: "r1" }] } }]);
+});
+
+describe("a function that asks for its RequestInfo gets as last argument", () => {
+  const config = { requestType: "info", argTypes: { msg: "string" }, requestInfo: true, version: "1.2.0" } as const;
+  const claim = { args: { msg: "m" }, user_id: "EVIL", device_id: "EVIL", user_roles: ["admin"] };
+
+  test("the connection's identity, whatever the payload claims", async () => {
+    const { request, sent } = await pipelineOf(config);
+    request("info", claim);
+    expect(sent[0]?.response.result).toEqual({
+      msg: "m",
+      requestId: "r1",
+      requestType: "info",
+      service: "s",
+      version: "1.2.0",
+      userId: "u1",
+      userIdVerified: true,
+      deviceId: "d1",
+      userRoles: ["user"],
+      trace: null,
+      aborted: false,
+    });
+  });
+
+  test("the payload's ids, marked unverified, where the channel allows it; roles never", async () => {
+    const { request, sent, caller } = await pipelineOf(config);
+    request("info", claim, caller({ overrideUserId: false }));
+    request("info", { args: { msg: "m" } }, caller({ overrideUserId: false }));
+    expect(sent.map(({ response }) => response.result)).toMatchObject([
+      { userId: "EVIL", userIdVerified: false, deviceId: "EVIL", userRoles: ["user"] },
+      { userId: "u1", userIdVerified: true, deviceId: "d1" },
+    ]);
+  });
+
+  test("a signal that aborts when the call is given up", async () => {
+    const { request, sent, clock } = await pipelineOf({ ...config, requestType: "untilAborted", argTypes: null });
+    request("untilAborted");
+    clock.advance(1_000);
+    await settled();
+    expect(sent).toMatchObject([{ response: { error_code: "timeout" } }]);
+    expect((globalThis as { lastAbort?: string }).lastAbort).toBe("The call's timeout is over");
+  });
+});
