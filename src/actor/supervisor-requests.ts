@@ -1,0 +1,142 @@
+import type { ActorLogic, ActorRef, AnyActorLogic, AnyActorRef } from "xstate";
+import { type From, request } from "./call.ts";
+import type { Child, ChildEvent } from "./child.ts";
+import { type ChildSpec, typeOf } from "./child-spec.ts";
+import type { GracefulLogic } from "./contain.ts";
+import type { GenServerLogic, GenServerRef } from "./gen-server.ts";
+import type { SupervisorSnapshot } from "./supervisor-snapshot.ts";
+
+/** A reference to a supervisor, dynamic or not. */
+export type SupervisorRef = ActorRef<SupervisorSnapshot, SupervisorEvent>;
+
+/** The logic that {@link fromSupervisor} and {@link fromDynamicSupervisor} make. */
+export interface SupervisorLogic extends ActorLogic<SupervisorSnapshot, SupervisorEvent>, GracefulLogic {
+  readonly isSupervisor: true;
+}
+
+/** What a supervisor is asked. */
+export type SupervisorRequest =
+  | { readonly type: "supervisor.start_child"; readonly spec: ChildSpec; readonly from: From<AnyActorRef> }
+  | { readonly type: "supervisor.terminate_child"; readonly id: string; readonly from: From<void> }
+  | { readonly type: "supervisor.restart_child"; readonly id: string; readonly from: From<AnyActorRef> }
+  | { readonly type: "supervisor.delete_child"; readonly id: string; readonly from: From<void> };
+
+/** Everything that reaches a supervisor. */
+export type SupervisorEvent =
+  | SupervisorRequest
+  | ChildEvent
+  | { readonly type: "actor.shutdown" }
+  | { readonly type: "xstate.stop" }
+  | { readonly type: `xstate.done.actor.${string}`; readonly actorId: string }
+  | { readonly type: `xstate.error.actor.${string}`; readonly actorId: string; readonly error: unknown };
+
+/** The reference to an actor of this logic. */
+export type RefOf<Logic extends AnyActorLogic> =
+  Logic extends GenServerLogic<infer _Input, infer Calls, infer Casts>
+    ? GenServerRef<Calls, Casts>
+    : Logic extends ActorLogic<infer Snap, infer Event, infer _Input, infer _System, infer Emitted>
+      ? ActorRef<Snap, Event, Emitted>
+      : never;
+
+/**
+ * Adds a child and starts it; its init has run when the promise resolves.
+ *
+ * @throws GenApiError (as a rejection) `already_started` when the id or name is taken, `unavailable` when a dynamic
+ * supervisor has `maxChildren`, `failed` when the child did not start, with the child's error as cause; the spec is not kept
+ */
+export function startChild<Logic extends AnyActorLogic>(
+  supervisor: SupervisorRef | undefined,
+  spec: ChildSpec<Logic>,
+): Promise<RefOf<Logic>> {
+  return ask(supervisor, "startChild", (from: From<AnyActorRef>) => ({
+    type: "supervisor.start_child",
+    spec: spec as ChildSpec,
+    from,
+  })) as Promise<RefOf<Logic>>;
+}
+
+/**
+ * Stops a child within its shutdown time; its spec stays, unless it is temporary or its supervisor dynamic.
+ *
+ * @throws GenApiError (as a rejection) `not_found`
+ */
+export function terminateChild(supervisor: SupervisorRef | undefined, id: string): Promise<void> {
+  return ask(supervisor, "terminateChild", (from: From<void>) => ({ type: "supervisor.terminate_child", id, from }));
+}
+
+/**
+ * Starts a child that was terminated or ended by itself. Not for dynamic supervisors.
+ *
+ * @throws GenApiError (as a rejection) `not_found`; `already_started` while it runs or is being restarted; `failed`
+ * when it did not start
+ */
+export function restartChild(supervisor: SupervisorRef | undefined, id: string): Promise<AnyActorRef> {
+  return ask(supervisor, "restartChild", (from: From<AnyActorRef>) => ({
+    type: "supervisor.restart_child",
+    id,
+    from,
+  }));
+}
+
+/**
+ * Forgets the spec of a child that is not running. Not for dynamic supervisors.
+ *
+ * @throws GenApiError (as a rejection) `not_found`; `already_started` while it runs or is being restarted
+ */
+export function deleteChild(supervisor: SupervisorRef | undefined, id: string): Promise<void> {
+  return ask(supervisor, "deleteChild", (from: From<void>) => ({ type: "supervisor.delete_child", id, from }));
+}
+
+/** A child as its supervisor sees it; `ref` is undefined while it is not running. */
+export interface ChildInfo {
+  readonly id: string;
+  readonly ref: AnyActorRef | undefined;
+  readonly status: ChildStatus;
+  readonly type: "worker" | "supervisor";
+  readonly restarts: number;
+}
+
+/** `restarting`: its start failed and is tried again. */
+export type ChildStatus = "running" | "restarting" | "stopped";
+
+/** The children in the order of start. */
+export function whichChildren(supervisor: SupervisorRef): readonly ChildInfo[] {
+  return Array.from(supervisor.getSnapshot().supervised.values(), (child) => ({
+    id: child.spec.id,
+    ref: child.ref,
+    status: statusOf(child),
+    type: typeOf(child.spec),
+    restarts: child.restarts,
+  }));
+}
+
+/** How many specs, running children, and supervisors and workers among the specs there are. */
+export function countChildren(supervisor: SupervisorRef): {
+  readonly specs: number;
+  readonly active: number;
+  readonly supervisors: number;
+  readonly workers: number;
+} {
+  const children = whichChildren(supervisor);
+  const supervisors = children.filter(({ type }) => type === "supervisor").length;
+  return {
+    specs: children.length,
+    active: children.filter(({ status }) => status === "running").length,
+    supervisors,
+    workers: children.length - supervisors,
+  };
+}
+
+function statusOf(child: Child): ChildStatus {
+  if (child.ref !== undefined) return "running";
+  return child.isRestarting ? "restarting" : "stopped";
+}
+
+// As in OTP, a supervisor's caller waits for as long as it takes: stopping a child may take its shutdown time.
+function ask<Reply>(
+  supervisor: SupervisorRef | undefined,
+  what: string,
+  eventFor: (from: From<Reply>) => SupervisorRequest,
+): Promise<Reply> {
+  return request(supervisor, what, "infinity", eventFor);
+}

@@ -1,0 +1,27 @@
+import type { AnyActorRef } from "xstate";
+import { type Clock, systemClock } from "../core/clock.ts";
+
+/** What all actors of one system share. */
+export interface SystemContext {
+  readonly clock: Clock;
+  /** The owned tables, by name. */
+  readonly tables: Map<string, { owner: AnyActorRef; readonly value: unknown }>;
+}
+
+const contexts = new WeakMap<object, SystemContext>();
+
+/** The context of the system that `ref` lives in, made at first use. */
+export function contextOf(ref: AnyActorRef): SystemContext {
+  const known = contexts.get(ref.system);
+  if (known !== undefined) return known;
+  // XState holds the clock that the system was started with; its default one cannot tell the time.
+  const clock: Partial<Clock> = ref.system._clock;
+  const context = { clock: clock.now === undefined ? systemClock : (clock as Clock), tables: new Map() };
+  contexts.set(ref.system, context);
+  return context;
+}
+
+/** The actor registered under `name` in the system of `ref`: look it up at each use, a restart changes it. */
+export function whereis<Ref extends AnyActorRef = AnyActorRef>(ref: AnyActorRef, name: string): Ref | undefined {
+  return ref.system.get(name) as Ref | undefined;
+}

@@ -1,0 +1,98 @@
+import { type AnyActorRef, createActor } from "xstate";
+import { type Clock, systemClock } from "../core/clock.ts";
+import { toError } from "../core/errors.ts";
+import { contain } from "./contain.ts";
+import { exitOf, shutdownEvent } from "./exit.ts";
+import { harmlessObserver, type InspectionObserver } from "./inspect.ts";
+import { fromSupervisor, type SupervisorOptions } from "./supervisor.ts";
+import type { SupervisorRef } from "./supervisor-requests.ts";
+import { contextOf } from "./system-context.ts";
+import { type TreeNode, treeOf } from "./tree.ts";
+
+/** A system's name, its time, and its root supervisor. */
+export interface SystemOptions extends SupervisorOptions {
+  /** The root's id. */
+  readonly name: string;
+  /** @default the machine's */
+  readonly clock?: Clock;
+  /** Watches every actor from the start. @default nobody */
+  readonly inspect?: InspectionObserver;
+}
+
+/** How a system ended. */
+export type Closed =
+  | { readonly reason: "stopped" }
+  | {
+      readonly reason: "error";
+      /** What ended the root; usually `max_restarts`. */
+      readonly error: Error;
+    };
+
+/** A running tree of actors. */
+export interface System {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly root: SupervisorRef;
+  /** Resolves, and never rejects, when the root has ended. */
+  readonly closed: Promise<Closed>;
+  /** The actor registered under `name` now. */
+  whereis<Ref extends AnyActorRef = AnyActorRef>(name: string): Ref | undefined;
+  /** The names that living actors are registered under. */
+  names(): readonly string[];
+  /** The value of the table `name`, whoever owns it. */
+  table(name: string): unknown;
+  /** The supervision tree as it is now. */
+  tree(): TreeNode;
+  /** Adds a watcher of every actor; returns how to remove it. Watching slows actors down several times. */
+  inspect(observer: InspectionObserver): () => void;
+  /** Stops the children in reverse order of their start, within their shutdown times. */
+  shutdown(): Promise<Closed>;
+}
+
+/**
+ * Starts a system: a root supervisor and what is below it, all running when this returns. The end of the root, by
+ * {@link System.shutdown} or because it gave up, does not end the process; it resolves `closed`.
+ *
+ * @throws what the child that did not start threw; nothing is left running then
+ */
+export function startSystem(options: SystemOptions): System {
+  const { name, clock = systemClock } = options;
+  const root: SupervisorRef = createActor(contain(fromSupervisor(options)), {
+    id: name,
+    clock,
+    ...(options.inspect === undefined ? {} : { inspect: harmlessObserver(options.inspect, () => undefined) }),
+  });
+  const { tables } = contextOf(root);
+  const closed = new Promise<Closed>((resolve) => {
+    const ended = () => {
+      tables.clear();
+      const exit = exitOf(root);
+      resolve(exit === "shutdown" ? { reason: "stopped" } : { reason: "error", error: rootError(root) });
+    };
+    root.subscribe({ complete: ended, error: ended });
+  });
+  (root as ReturnType<typeof createActor>).start();
+  if (exitOf(root) !== undefined) throw rootError(root);
+  return {
+    name,
+    clock,
+    root,
+    closed,
+    whereis: (key) => root.system.get(key),
+    names: () => Object.keys(root.system.getAll()),
+    table: (key) => tables.get(key)?.value,
+    tree: () => treeOf(root),
+    inspect(observer) {
+      const subscription = root.system.inspect(harmlessObserver(observer, () => subscription.unsubscribe()));
+      return () => subscription.unsubscribe();
+    },
+    shutdown() {
+      root.send(shutdownEvent);
+      return closed;
+    },
+  };
+}
+
+function rootError(root: SupervisorRef): Error {
+  return toError(root.getSnapshot().error);
+}

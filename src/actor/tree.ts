@@ -1,0 +1,41 @@
+import type { AnyActorRef } from "xstate";
+import { isAlive } from "./exit.ts";
+import { type ChildInfo, type ChildStatus, type SupervisorRef, whichChildren } from "./supervisor-requests.ts";
+
+/** An actor and those below it, as plain data. */
+export interface TreeNode {
+  readonly id: string;
+  /** The name it is registered under. */
+  readonly name: string | null;
+  readonly type: "worker" | "supervisor";
+  readonly status: ChildStatus;
+  /** How often its supervisor started it again. */
+  readonly restarts: number;
+  readonly children: readonly TreeNode[];
+}
+
+/** The tree below `ref`, itself included, as it is now. */
+export function treeOf(ref: AnyActorRef): TreeNode {
+  const status = isAlive(ref) ? "running" : "stopped";
+  return nodeOf({ id: ref.id, ref, status, type: isSupervisor(ref) ? "supervisor" : "worker", restarts: 0 });
+}
+
+function nodeOf({ id, ref, status, type, restarts }: ChildInfo): TreeNode {
+  const children = ref === undefined ? [] : childrenOf(ref);
+  return { id, name: nameOf(ref), type, status, restarts, children };
+}
+
+function childrenOf(ref: AnyActorRef): TreeNode[] {
+  if (isSupervisor(ref)) return whichChildren(ref as SupervisorRef).map(nodeOf);
+  const snapshot = ref.getSnapshot() as { children?: Record<string, AnyActorRef> } | undefined;
+  return Object.values(snapshot?.children ?? {}).map(treeOf);
+}
+
+function isSupervisor(ref: AnyActorRef): boolean {
+  const snapshot: unknown = ref.getSnapshot();
+  return typeof snapshot === "object" && snapshot !== null && "supervised" in snapshot;
+}
+
+function nameOf(ref: AnyActorRef | undefined): string | null {
+  return (ref as { systemId?: string } | undefined)?.systemId ?? null;
+}

@@ -1,0 +1,79 @@
+import type { Clock } from "../../src/core/clock.ts";
+
+interface Timer {
+  readonly due: number;
+  readonly order: number;
+  readonly run: () => void;
+}
+
+/** A clock that stands still until a test moves it. */
+export class SimulatedClock implements Clock {
+  #now = 0;
+  #order = 0;
+  readonly #timers = new Set<Timer>();
+
+  now(): number {
+    return this.#now;
+  }
+
+  /** The first of January 2026 plus what was advanced. */
+  systemTime(): number {
+    return Date.UTC(2026, 0, 1) + this.#now;
+  }
+
+  setTimeout(run: () => void, ms: number): unknown {
+    this.#order += 1;
+    const timer = { due: this.#now + Math.max(0, ms), order: this.#order, run };
+    this.#timers.add(timer);
+    return timer;
+  }
+
+  clearTimeout(timer: unknown): void {
+    this.#timers.delete(timer as Timer);
+  }
+
+  /** How many timers are set and have not run. */
+  get pending(): number {
+    return this.#timers.size;
+  }
+
+  /** Moves time by `ms`, running every timer that falls due, in order, timers set meanwhile included. */
+  advance(ms: number): void {
+    const until = this.#now + ms;
+    for (let timer = this.#next(until); timer !== undefined; timer = this.#next(until)) this.#run(timer);
+    this.#now = until;
+  }
+
+  /** Like {@link advance}, letting promises settle before and after each timer. */
+  async advanceAsync(ms: number): Promise<void> {
+    const until = this.#now + ms;
+    await settled();
+    for (let timer = this.#next(until); timer !== undefined; timer = this.#next(until)) {
+      this.#run(timer);
+      await settled();
+    }
+    this.#now = until;
+  }
+
+  #run(timer: Timer): void {
+    this.#timers.delete(timer);
+    this.#now = timer.due;
+    timer.run();
+  }
+
+  #next(until: number): Timer | undefined {
+    let next: Timer | undefined;
+    for (const timer of this.#timers) {
+      if (timer.due > until) continue;
+      if (next === undefined || timer.due < next.due || (timer.due === next.due && timer.order < next.order)) {
+        next = timer;
+      }
+    }
+    return next;
+  }
+}
+
+/** Resolves when the promise callbacks that are due by now have run. */
+export function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
