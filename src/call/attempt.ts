@@ -73,6 +73,10 @@ export class Attempt {
     this.#owner = owner;
   }
 
+  get isSettled(): boolean {
+    return this.#settled;
+  }
+
   start(): void {
     this.#task = this.#executor.run(this);
   }

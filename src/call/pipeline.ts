@@ -21,13 +21,15 @@ import {
 } from "./failure.ts";
 import { parseRequest, type Request, requestIdOf, versionFault } from "./request.ts";
 import { encodeFailure, encodeSuccess } from "./response.ts";
-import type { AbortReason, RunningCall } from "./running-calls.ts";
+import type { AbortReason, RunningCall, RunningCalls } from "./running-calls.ts";
 
 /** What the pipeline needs of the gateway. */
 export interface PipelineSources {
   readonly gateway: string;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
+  /** Every call that waits for its function, whoever sent it. */
+  readonly running: RunningCalls;
   /** Read at every request: the table may be replaced when its owner restarts. */
   readonly functions: () => ConfigStore<CompiledFunction>;
   readonly executors: { readonly main: Executor; readonly worker: Executor };
@@ -167,6 +169,7 @@ class Call implements RunningCall, AttemptOwner {
     const deadline = this.attempt?.deadline;
     if (deadline) this.#sources.deadlines.cancel(deadline);
     this.caller.calls.delete(this);
+    this.#sources.running.delete(this);
   }
 
   #fail(failure: Failure): void {
@@ -228,9 +231,12 @@ function execute(call: Call, sources: PipelineSources): StageResult {
   const identity = config.requestInfo ? identityOf(call) : null;
   const attempt = new Attempt(compiled, call.args, identity, sources.maxResultBytes, executor, call);
   call.attempt = attempt;
-  caller.calls.add(call);
-  if (compiled.timeoutMs !== null) attempt.deadline = sources.deadlines.after(compiled.timeoutMs, attempt);
   attempt.start();
+  // A function of the main thread has often answered by now: then there is nothing to wait for, time or cancel.
+  if (attempt.isSettled) return waiting;
+  caller.calls.add(call);
+  sources.running.add(call);
+  if (compiled.timeoutMs !== null) attempt.deadline = sources.deadlines.after(compiled.timeoutMs, attempt);
   return waiting;
 }
 

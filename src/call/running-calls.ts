@@ -10,6 +10,7 @@ export interface RunningCall {
 /** The calls that one caller has running, so that they can be cancelled by request id and ended together. */
 export class RunningCalls {
   readonly #calls = new Set<RunningCall>();
+  readonly #waiters: (() => void)[] = [];
 
   get size(): number {
     return this.#calls.size;
@@ -21,6 +22,13 @@ export class RunningCalls {
 
   delete(call: RunningCall): void {
     this.#calls.delete(call);
+    if (this.#calls.size > 0 || this.#waiters.length === 0) return;
+    for (const waiter of this.#waiters.splice(0)) waiter();
+  }
+
+  /** Resolves when no call runs any more. */
+  finished(): Promise<void> {
+    return this.#calls.size === 0 ? Promise.resolve() : new Promise((resolve) => this.#waiters.push(resolve));
   }
 
   /** Cancels every running call with this request id. @returns whether there was one */

@@ -1,3 +1,4 @@
+import type { From } from "../actor/call.ts";
 import { fromGenServer, type GenServerRefFrom } from "../actor/gen-server.ts";
 import { telemetryEvent } from "../telemetry/telemetry.ts";
 import type { ConfigEntry, ConfigStore } from "./config-store.ts";
@@ -33,7 +34,7 @@ export const configCache = fromGenServer({
   init: ({ gateway, store }: State, server): State => ({ gateway, store: server.table(configTable, () => store) }),
 
   handleCall: {
-    add({ gateway, store }: State, entry: ConfigEntry, _from, { clock }) {
+    add({ gateway, store }: State, entry: ConfigEntry, _from: From<void>, { clock }) {
       store.put(entry);
       if (added.active) added.emit({ system_time: clock.systemTime() }, { gateway, ...nameOf(entry.config) });
     },
@@ -43,7 +44,7 @@ export const configCache = fromGenServer({
       batchAdded.emit({ count: entries.length }, { gateway });
     },
 
-    delete({ gateway, store }: State, name: FunctionName, _from, { clock }): boolean {
+    delete({ gateway, store }: State, name: FunctionName, _from: From<boolean>, { clock }): boolean {
       const existed = store.delete(name.service, name.requestType, name.version);
       if (existed) deleted.emit({ system_time: clock.systemTime() }, { gateway, ...nameOf(name) });
       return existed;
@@ -55,7 +56,12 @@ export const configCache = fromGenServer({
       cleared.emit({ count }, { gateway });
     },
 
-    setDisabled({ gateway, store }: State, name: FunctionName & { disabled: boolean }, _from, { clock }): boolean {
+    setDisabled(
+      { gateway, store }: State,
+      name: FunctionName & { disabled: boolean },
+      _from: From<boolean>,
+      { clock },
+    ): boolean {
       const changed = store.setDisabled(name.service, name.requestType, name.version, name.disabled);
       if (changed === undefined) return false;
       const event = name.disabled ? disabled : enabled;

@@ -45,6 +45,7 @@ async function pipelineOf(...configs: Partial<FunConfigInput>[]) {
     gateway: "test",
     clock,
     deadlines,
+    running: new RunningCalls(),
     functions: () => store,
     executors: { main: mainThread, worker },
     maxPayloadBytes: 1_000,

@@ -1,0 +1,118 @@
+import { call } from "../actor/gen-server.ts";
+import type { CompiledFunction } from "../call/compile-function.ts";
+import type { ConfigCacheRef } from "../config/config-cache.actor.ts";
+import type { ConfigStore, Missing } from "../config/config-store.ts";
+import type { FunConfig, FunConfigInput } from "../config/fun-config.ts";
+import { libraryError } from "../core/errors.ts";
+
+/** What {@link ConfigCache} needs of the gateway. */
+export interface ConfigCacheSources {
+  readonly store: ConfigStore<CompiledFunction>;
+  /** The actor that owns the table now. */
+  owner(): ConfigCacheRef | undefined;
+  /** @throws GenApiError when the configuration cannot be registered */
+  compile(config: unknown): Promise<CompiledFunction>;
+}
+
+/** How many functions a gateway knows, and of whom. */
+export interface ConfigCacheStatus {
+  /** Versions are counted one by one. */
+  readonly count: number;
+  readonly services: Readonly<Record<string, number>>;
+}
+
+/**
+ * The functions that a gateway knows, to be changed at run time. Reads are direct; changes are checked, compiled, and
+ * then made one after another by the actor that owns the table.
+ */
+export class ConfigCache {
+  readonly #sources: ConfigCacheSources;
+
+  constructor(sources: ConfigCacheSources) {
+    this.#sources = sources;
+  }
+
+  /** How many functions there are, versions counted one by one. */
+  get count(): number {
+    return this.#sources.store.count;
+  }
+
+  /**
+   * Registers a function, or replaces the one with its service, request type and version.
+   * @throws GenApiError `invalid_config` listing every fault, `module_unreadable`, `function_missing`
+   */
+  async add(config: FunConfigInput): Promise<void> {
+    const compiled = await this.#sources.compile(config);
+    await call(this.#sources.owner(), "add", compiled);
+  }
+
+  /** Registers all of them, or, when one has a fault, none. @throws as {@link add} */
+  async batchAdd(configs: readonly FunConfigInput[]): Promise<void> {
+    const compiled = await Promise.all(configs.map((config) => this.#sources.compile(config)));
+    await call(this.#sources.owner(), "batchAdd", compiled);
+  }
+
+  /** Replaces a function that is registered. @throws GenApiError `not_found`, else as {@link add} */
+  async update(config: FunConfigInput): Promise<void> {
+    const compiled = await this.#sources.compile(config);
+    const { service, requestType, version } = compiled.config;
+    if (this.#sources.store.find(service, requestType, version) === undefined) {
+      throw libraryError("not_found", `There is no function ${named(service, requestType, version)} to update`);
+    }
+    await call(this.#sources.owner(), "add", compiled);
+  }
+
+  /** Exactly this version; null is the unversioned one. */
+  get(service: string, requestType: string, version: string | null = null): FunConfig | Missing {
+    const entry = this.#sources.store.find(service, requestType, version);
+    if (entry === undefined) return "not_found";
+    return entry.config.disabled ? "disabled" : entry.config;
+  }
+
+  /** What a request without a version gets. */
+  getLatest(service: string, requestType: string): FunConfig | Missing {
+    const entry = this.#sources.store.resolve(service, requestType, null);
+    return typeof entry === "string" ? entry : entry.config;
+  }
+
+  /** @returns false when there is no such function */
+  enable(service: string, requestType: string, version: string | null = null): Promise<boolean> {
+    return call(this.#sources.owner(), "setDisabled", { service, requestType, version, disabled: false });
+  }
+
+  /** Requests for this version are told that it is disabled. @returns false when there is no such function */
+  disable(service: string, requestType: string, version: string | null = null): Promise<boolean> {
+    return call(this.#sources.owner(), "setDisabled", { service, requestType, version, disabled: true });
+  }
+
+  /** @returns false when there was no such function */
+  delete(service: string, requestType: string, version: string | null = null): Promise<boolean> {
+    return call(this.#sources.owner(), "delete", { service, requestType, version });
+  }
+
+  /** Forgets every function. */
+  clear(): Promise<void> {
+    return call(this.#sources.owner(), "clear");
+  }
+
+  getAllFunctions(): FunConfig[] {
+    return Array.from(this.#sources.store.entries(), ({ config }) => config);
+  }
+
+  getFunctionsFromServices(services: Iterable<string>): FunConfig[] {
+    return Array.from(this.#sources.store.entries(services), ({ config }) => config);
+  }
+
+  getAllServices(): string[] {
+    return this.#sources.store.services();
+  }
+
+  status(): ConfigCacheStatus {
+    const counts = this.getAllServices().map((service) => [service, this.getFunctionsFromServices([service]).length]);
+    return { count: this.count, services: Object.fromEntries(counts) };
+  }
+}
+
+function named(service: string, requestType: string, version: string | null): string {
+  return `${service}.${requestType}${version === null ? "" : ` version ${version}`}`;
+}
