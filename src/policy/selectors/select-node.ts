@@ -1,0 +1,74 @@
+import { randomNode } from "./random.ts";
+import { rendezvousNode } from "./rendezvous.ts";
+import type { RoundRobin } from "./round-robin.ts";
+import type { StickyTable } from "./sticky.ts";
+
+/** A FunConfig's `chooseNodeMode`. */
+export type ChooseNodeMode =
+  /** Any node. */
+  | "random"
+  /** By the request's id. */
+  | "hash"
+  /** One after the other. */
+  | "roundRobin"
+  /** By the value of an argument. */
+  | { readonly hash: string }
+  /** By the value of an argument, or by the connection's `userId` or `deviceId`; remembered. */
+  | { readonly sticky: string };
+
+/** What of a request decides where it goes. Its arguments have not been validated yet. */
+export interface SelectedRequest {
+  readonly requestId: string;
+  readonly args: Readonly<Record<string, unknown>>;
+  readonly userId: string | null;
+  readonly deviceId: string | null;
+}
+
+/** What selecting remembers from one request to the next, and where its chance comes from. */
+export interface Selection {
+  /** Returns a number in [0, 1), as `Math.random` does. */
+  readonly random: () => number;
+  readonly roundRobin: RoundRobin;
+  readonly sticky: StickyTable;
+}
+
+/**
+ * The node that a request goes to. Without a usable key, a non-empty string, a finite number or a boolean, `hash` and
+ * `sticky` fall back to random.
+ *
+ * @param functionKey identifies the FunConfig
+ * @param liveNodes the function's nodes without those known to be down
+ * @returns null where none lives: the request is `unavailable`
+ */
+export function selectNode(
+  mode: ChooseNodeMode,
+  functionKey: string,
+  liveNodes: readonly string[],
+  request: SelectedRequest,
+  selection: Selection,
+): string | null {
+  if (liveNodes.length === 0) return null;
+  if (mode === "random") return randomNode(liveNodes, selection.random);
+  if (mode === "roundRobin") return selection.roundRobin.next(functionKey, liveNodes);
+  const key = keyOf(mode, request);
+  if (key === null) return randomNode(liveNodes, selection.random);
+  if (mode === "hash" || "hash" in mode) return rendezvousNode(liveNodes, key);
+  return selection.sticky.place(functionKey, key, liveNodes);
+}
+
+function keyOf(mode: Exclude<ChooseNodeMode, "random" | "roundRobin">, request: SelectedRequest): string | null {
+  if (mode === "hash") return keyText(request.requestId);
+  if ("hash" in mode) return keyText(argument(request, mode.hash));
+  // The connection's identity goes before an argument that a client named like it.
+  if (mode.sticky === "userId" || mode.sticky === "deviceId") return keyText(request[mode.sticky]);
+  return keyText(argument(request, mode.sticky));
+}
+
+function argument({ args }: SelectedRequest, name: string): unknown {
+  return Object.hasOwn(args, name) ? args[name] : undefined;
+}
+
+function keyText(value: unknown): string | null {
+  if (typeof value === "string") return value === "" ? null : value;
+  return typeof value === "boolean" || Number.isFinite(value) ? String(value) : null;
+}
