@@ -1,110 +1,77 @@
-import type { AnyActorRef } from "xstate";
-import { libraryError } from "../core/errors.ts";
-import { exitOf, isAlive } from "./exit.ts";
-import { contextOf } from "./system-context.ts";
+import type { ActorRef, AnyEventObject, Snapshot } from "xstate";
+import type { noReply, Refusal, Stop } from "./handler-result.ts";
+import { type From, request } from "./request.ts";
 
-/** Whom a call's answer goes to. Answering twice, or after the caller gave up, does nothing. */
-export interface From<Reply> {
-  /** @internal */
-  settle(reply: Reply): void;
-  /** @internal */
-  fail(error: unknown): void;
+export { type From, reply } from "./request.ts";
+
+/** Marks types only. */
+export declare const handlers: unique symbol;
+
+/** A reference to a server that says what it can be asked. */
+export interface GenServerRef<Calls, Casts> extends ActorRef<Snapshot<unknown>, AnyEventObject> {
+  readonly [handlers]?: { readonly calls: Calls; readonly casts: Casts };
 }
 
-/** Answers a call, then or later. */
-export function reply<Reply>(from: From<Reply>, value: Reply): void {
-  from.settle(value);
-}
+type ArgumentOf<Handler> = Handler extends (state: never, ...rest: infer Rest) => unknown
+  ? Rest extends [infer Argument, ...unknown[]]
+    ? Argument
+    : undefined
+  : never;
 
-/** Answers a call with what `make` returns, or refuses it with what it throws. */
-export function replyWith<Reply>(from: From<Reply>, make: () => Reply): void {
-  try {
-    from.settle(make());
-  } catch (error) {
-    from.fail(error);
-  }
-}
+type ReplyOf<Handler> = Handler extends (...args: infer Args) => infer Result
+  ? Args extends [unknown, unknown, From<infer Late>, ...unknown[]]
+    ? Late
+    : ReplyIn<Awaited<Result>>
+  : never;
+type ReplyIn<Result> = Result extends typeof noReply | Refusal
+  ? never
+  : Result extends Stop<infer Reply>
+    ? Reply
+    : Result;
 
-// The calls that wait for each actor. One subscription per actor, made at its first call, fails them when it ends.
-const waiting = new WeakMap<AnyActorRef, Set<PendingCall<never>>>();
-
-class PendingCall<Reply> implements From<Reply> {
-  readonly #resolve: (reply: Reply) => void;
-  readonly #reject: (error: unknown) => void;
-  readonly #calls: Set<PendingCall<never>>;
-  #cancelTimer: (() => void) | undefined;
-
-  constructor(
-    calls: Set<PendingCall<never>>,
-    resolve: (reply: Reply) => void,
-    reject: (error: unknown) => void,
-    cancelTimer: ((call: PendingCall<Reply>) => () => void) | undefined,
-  ) {
-    this.#calls = calls;
-    this.#resolve = resolve;
-    this.#reject = reject;
-    calls.add(this);
-    this.#cancelTimer = cancelTimer?.(this);
-  }
-
-  settle(reply: Reply): void {
-    if (this.#close()) this.#resolve(reply);
-  }
-
-  fail(error: unknown): void {
-    if (this.#close()) this.#reject(error);
-  }
-
-  #close(): boolean {
-    if (!this.#calls.delete(this)) return false;
-    this.#cancelTimer?.();
-    return true;
-  }
+/** How long a call waits. */
+export interface CallOptions {
+  /** @default 5000, as in OTP */
+  readonly timeoutMs?: number | "infinity";
 }
 
 /**
- * Sends `ref` the event that `eventFor` makes with a {@link From}, and waits for its answer. The promise rejects with
- * a GenApiError `noproc` when `ref` has ended or ends before it answers (the cause is its error), and with `timeout`.
+ * Asks a server and waits for its reply.
  *
- * @param what names the request in error messages
+ * @throws GenApiError (as a rejection) `noproc` when the server has ended, or ends before it replies, then with its
+ * error as cause; `timeout`; and whatever its handler refused with
  */
-export function request<Reply>(
-  ref: AnyActorRef | undefined,
-  what: string,
-  timeoutMs: number | "infinity",
-  eventFor: (from: From<Reply>) => { type: string },
-): Promise<Reply> {
-  return new Promise((resolve, reject) => {
-    if (ref === undefined || !isAlive(ref)) {
-      const name = ref === undefined ? "" : ` "${ref.id}"`;
-      reject(libraryError("noproc", `${what}: the actor${name} is not alive`));
-      return;
-    }
-    const startTimer = (call: PendingCall<Reply>) => {
-      const { clock } = contextOf(ref);
-      const timer = clock.setTimeout(() => {
-        call.fail(libraryError("timeout", `${what}: "${ref.id}" has not answered within ${timeoutMs} ms`));
-      }, timeoutMs as number);
-      return () => clock.clearTimeout(timer);
-    };
-    const call = new PendingCall(callsTo(ref), resolve, reject, timeoutMs === "infinity" ? undefined : startTimer);
-    ref.send(eventFor(call));
-  });
+export function call<Calls, Casts, Name extends string & keyof Calls>(
+  ref: GenServerRef<Calls, Casts> | undefined,
+  name: Name,
+  ...[argument, options]: undefined extends ArgumentOf<Calls[Name]>
+    ? [argument?: ArgumentOf<Calls[Name]>, options?: CallOptions]
+    : [argument: ArgumentOf<Calls[Name]>, options?: CallOptions]
+): Promise<ReplyOf<Calls[Name]>> {
+  return request(ref, name, options?.timeoutMs ?? 5000, (from) => ({ type: "gen_server.call", name, argument, from }));
 }
 
-function callsTo(ref: AnyActorRef): Set<PendingCall<never>> {
-  const known = waiting.get(ref);
-  if (known !== undefined) return known;
-  const calls = new Set<PendingCall<never>>();
-  waiting.set(ref, calls);
-  const ended = () => {
-    const exit = exitOf(ref);
-    const reason = typeof exit === "object" ? "crashed" : `ended (${exit})`;
-    const options = typeof exit === "object" ? { cause: exit.error } : {};
-    for (const call of calls) {
-      call.fail(libraryError("noproc", `The actor "${ref.id}" ${reason} before it answered`, options));
-    }
-  };
-  ref.subscribe({ complete: ended, error: ended });
-  return calls;
+/** Tells a server something; nobody learns whether it arrived. */
+export function cast<Calls, Casts, Name extends string & keyof Casts>(
+  ref: GenServerRef<Calls, Casts> | undefined,
+  name: Name,
+  ...[argument]: undefined extends ArgumentOf<Casts[Name]>
+    ? [argument?: ArgumentOf<Casts[Name]>]
+    : [argument: ArgumentOf<Casts[Name]>]
+): void {
+  ref?.send({ type: "gen_server.cast", name, argument });
+}
+
+/** How {@link call} reaches its server. */
+export interface CallEvent {
+  readonly type: "gen_server.call";
+  readonly name: string;
+  readonly argument: never;
+  readonly from: From<unknown>;
+}
+/** How {@link cast} reaches its server. */
+export interface CastEvent {
+  readonly type: "gen_server.cast";
+  readonly name: string;
+  readonly argument: never;
 }

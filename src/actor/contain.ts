@@ -108,6 +108,8 @@ function stopped(logic: AnyActorLogic, snapshot: Snapshot<unknown>, scope: AnySc
     const last = logic.transition(snapshot, stopEvent, scope) as Snapshot<unknown>;
     return last.status === "active" ? ({ ...last, status: "stopped" } as Snapshot<unknown>) : last;
   } catch (error) {
+    // However the end came, this is what is to be told of it.
+    markExit(scope.self, "none");
     return failed(snapshot, error);
   }
 }

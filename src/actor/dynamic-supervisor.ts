@@ -1,6 +1,5 @@
 import type { ActorScope, AnyActorRef } from "xstate";
 import { libraryError } from "../core/errors.ts";
-import { type From, replyWith } from "./call.ts";
 import {
   type Child,
   failureOf,
@@ -20,6 +19,7 @@ import {
 import { type ChildSpec, defaultIntensity, type Intensity } from "./child-spec.ts";
 import { contain } from "./contain.ts";
 import type { ExitReason } from "./exit.ts";
+import { type From, replyWith } from "./request.ts";
 import { addRestart, shouldRestart } from "./restart.ts";
 import type { SupervisorEvent, SupervisorLogic } from "./supervisor-requests.ts";
 import { type End, endedSnapshot, type SupervisorSnapshot, supervisorSnapshot } from "./supervisor-snapshot.ts";

@@ -9,8 +9,8 @@ export type ExitReason = "normal" | "shutdown" | "killed" | { readonly error: Er
 
 /**
  * The event by which every actor, machines included, is asked to end. A machine answers by a transition that leads,
- * now or later, to a final state; a machine without a transition for it, and every logic that cannot know the event,
- * ends at once, as a process that does not trap exits does.
+ * now or later, to a final state; a machine without a transition for it (a `*` is one), and every logic that cannot know
+ * the event, ends at once, as a process that does not trap exits does.
  */
 export interface ShutdownEvent {
   readonly type: "actor.shutdown";
@@ -28,9 +28,10 @@ export interface KillEvent {
 // What a snapshot cannot say: whether an end was asked for or forced.
 const marks = new WeakMap<AnyActorRef, "shutdown" | "killed">();
 
-/** Notes that `ref` is being ended by request or by force; its end then has that reason. */
-export function markExit(ref: AnyActorRef, mark: "shutdown" | "killed"): void {
-  marks.set(ref, mark);
+/** Notes that `ref` is being ended by request or by force; its end then has that reason, `none` takes it back. */
+export function markExit(ref: AnyActorRef, mark: "shutdown" | "killed" | "none"): void {
+  if (mark === "none") marks.delete(ref);
+  else marks.set(ref, mark);
 }
 
 /** Whether `ref` has not ended: true also while it is still in its init. */
@@ -56,7 +57,8 @@ export function exitOf(ref: AnyActorRef): ExitReason | undefined {
 
 /**
  * Ends an actor as `Process.exit(pid, :kill)` does: what it held is released, its supervisor sees the exit.
- * A handler that is running is not interrupted, and messages that came earlier are handled first.
+ * A handler that is running is not interrupted, and messages that came earlier are handled first. For actors that are
+ * contained, as all children of supervisors, gen-servers and resources are; others take it for an event.
  *
  * @param reason the error that the actor shall seem to have crashed with; without it, it ends as "killed"
  */

@@ -1,11 +1,16 @@
-import type { ActorLogic, ActorRef, AnyActorRef, AnyEventObject, EventObject, Snapshot } from "xstate";
+import type { ActorLogic, AnyActorRef, AnyEventObject, EventObject, Snapshot } from "xstate";
 import type { Clock } from "../core/clock.ts";
 import { libraryError, toError } from "../core/errors.ts";
-import { type From, request } from "./call.ts";
+import type { CallEvent, CastEvent, GenServerRef, handlers } from "./call.ts";
 import { contain, type GracefulLogic } from "./contain.ts";
 import { type ExitReason, markExit } from "./exit.ts";
+import { noReply, Refusal, Stop } from "./handler-result.ts";
+import type { From } from "./request.ts";
 import { contextOf, whereis } from "./system-context.ts";
 import { claimTable } from "./table.ts";
+
+export { call, cast, type GenServerRef } from "./call.ts";
+export { noReply, refuse, stop } from "./handler-result.ts";
 
 /** What a server's functions can do beside their work. */
 export interface Server {
@@ -19,37 +24,6 @@ export interface Server {
   sendAfter(event: EventObject, ms: number): () => void;
 }
 
-/** What a call handler returns to answer later, by {@link reply}. */
-export const noReply: unique symbol = Symbol("noReply");
-
-class Stop<Reply> {
-  readonly reason: ExitReason;
-  readonly replies: readonly Reply[];
-  constructor(reason: ExitReason, replies: readonly Reply[]) {
-    this.reason = reason;
-    this.replies = replies;
-  }
-}
-
-class Refusal {
-  readonly error: Error;
-  constructor(error: Error) {
-    this.error = error;
-  }
-}
-
-/** Returned by a handler, ends the server for `reason`; a call handler can give its answer with it. */
-export function stop(reason: ExitReason): Stop<never>;
-export function stop<Reply>(reason: ExitReason, reply: Reply): Stop<Reply>;
-export function stop(reason: ExitReason, ...replies: unknown[]): Stop<unknown> {
-  return new Stop(reason, replies);
-}
-
-/** Returned by a call handler, rejects the call with `error`; the server itself goes on. */
-export function refuse(error: Error): Refusal {
-  return new Refusal(error);
-}
-
 // `never` lets a handler declare any argument, and a handler that declares none be called with none.
 type CallHandlers<State> = Record<string, (state: State, argument: never, from: never, server: Server) => unknown>;
 type CastHandlers<State> = Record<string, (state: State, argument: never, server: Server) => unknown>;
@@ -60,26 +34,20 @@ export interface GenServerOptions<State, Input, Calls, Casts, Info extends Event
   init(input: Input, server: Server): State;
   /**
    * Answer requests, by name: what a handler returns is the reply; {@link noReply}, {@link stop} and {@link refuse} say
-   * otherwise. A promise answers when it settles; the server goes on with other messages meanwhile. A throw ends the
-   * server.
+   * otherwise. A promise answers, or refuses, when it settles; the server goes on with other messages meanwhile. A throw
+   * ends the server.
    */
   handleCall?: Calls & CallHandlers<State>;
-  /** Take messages that nobody waits for, by name; may return {@link stop}. A throw ends the server. */
+  /** Take messages that nobody waits for, by name; may return {@link stop}. A throw or rejection ends the server. */
   handleCast?: Casts & CastHandlers<State>;
   /** Takes every other event; may return {@link stop}. @default events are ignored */
   handleInfo?(state: State, event: Info, server: Server): unknown;
   /**
    * Runs once when the server ends, whatever the reason, killed included (unlike OTP, where the VM closes what a killed
-   * process held). When asked to end, a promise delays the end until it settles or the shutdown time is over.
+   * process held). When the server was asked to end or stopped by itself, a promise delays the end until it settles
+   * or the shutdown time is over; nothing is served meanwhile.
    */
   terminate?(state: State, reason: ExitReason, server: Server): unknown;
-}
-
-declare const handlers: unique symbol;
-
-/** A reference to a server that says what it can be asked. */
-export interface GenServerRef<Calls, Casts> extends ActorRef<Snapshot<unknown>, AnyEventObject> {
-  readonly [handlers]?: { readonly calls: Calls; readonly casts: Casts };
 }
 
 /** The logic that {@link fromGenServer} makes. */
@@ -93,70 +61,12 @@ export interface GenServerLogic<Input, Calls, Casts>
 export type GenServerRefFrom<Logic> =
   Logic extends GenServerLogic<infer _Input, infer Calls, infer Casts> ? GenServerRef<Calls, Casts> : never;
 
-type ArgumentOf<Handler> = Handler extends (state: never, ...rest: infer Rest) => unknown
-  ? Rest extends [infer Argument, ...unknown[]]
-    ? Argument
-    : undefined
-  : never;
-
-type ReplyOf<Handler> = Handler extends (...args: infer Args) => infer Result
-  ? Args extends [unknown, unknown, From<infer Late>, ...unknown[]]
-    ? Late
-    : ReplyIn<Awaited<Result>>
-  : never;
-type ReplyIn<Result> = Result extends typeof noReply | Refusal
-  ? never
-  : Result extends Stop<infer Reply>
-    ? Reply
-    : Result;
-
-/** How long a call waits. */
-export interface CallOptions {
-  /** @default 5000, as in OTP */
-  readonly timeoutMs?: number | "infinity";
-}
-
-/**
- * Asks a server and waits for its reply.
- *
- * @throws GenApiError (as a rejection) `noproc` when the server has ended, or ends before it replies, then with its
- * error as cause; `timeout`; and whatever its handler refused with
- */
-export function call<Calls, Casts, Name extends string & keyof Calls>(
-  ref: GenServerRef<Calls, Casts> | undefined,
-  name: Name,
-  ...[argument, options]: undefined extends ArgumentOf<Calls[Name]>
-    ? [argument?: ArgumentOf<Calls[Name]>, options?: CallOptions]
-    : [argument: ArgumentOf<Calls[Name]>, options?: CallOptions]
-): Promise<ReplyOf<Calls[Name]>> {
-  return request(ref, name, options?.timeoutMs ?? 5000, (from) => ({ type: "gen_server.call", name, argument, from }));
-}
-
-/** Tells a server something; nobody learns whether it arrived. */
-export function cast<Calls, Casts, Name extends string & keyof Casts>(
-  ref: GenServerRef<Calls, Casts> | undefined,
-  name: Name,
-  ...[argument]: undefined extends ArgumentOf<Casts[Name]>
-    ? [argument?: ArgumentOf<Casts[Name]>]
-    : [argument: ArgumentOf<Casts[Name]>]
-): void {
-  ref?.send({ type: "gen_server.cast", name, argument });
-}
-
-interface CallEvent {
-  readonly type: "gen_server.call";
-  readonly name: string;
-  readonly argument: never;
-  readonly from: From<unknown>;
-}
-interface CastEvent {
-  readonly type: "gen_server.cast";
-  readonly name: string;
-  readonly argument: never;
-}
-interface TerminatedEvent {
-  readonly type: "gen_server.terminated";
+/** A promise of the server's own has settled: a handler's, or that of `terminate`. */
+interface SettledEvent {
+  readonly type: "gen_server.settled" | "gen_server.terminated";
+  readonly result?: unknown;
   readonly failure?: Error;
+  readonly from?: From<unknown> | undefined;
 }
 
 interface Running<State> {
@@ -187,26 +97,35 @@ export function fromGenServer<
   type Current = GenServerSnapshot<State>;
 
   function handle(snapshot: Current, event: EventObject): Current {
-    const { running } = snapshot;
-    const { state, server } = running;
-    let result: unknown;
+    const { state, server } = snapshot.running;
     switch (event.type) {
       case "gen_server.call": {
         const { name, argument, from } = event as CallEvent;
-        result = handlerOf(calls, name, "call")(state, argument, from as never, server);
-        answer(from, result);
-        break;
+        return settle(snapshot, handlerOf(calls, name, "call")(state, argument, from as never, server), from);
       }
       case "gen_server.cast": {
         const { name, argument } = event as CastEvent;
-        result = handlerOf(casts, name, "cast")(state, argument, server);
-        break;
+        return settle(snapshot, handlerOf(casts, name, "cast")(state, argument, server), undefined);
+      }
+      case "gen_server.settled": {
+        const { result, failure, from } = event as SettledEvent;
+        if (failure !== undefined) throw failure;
+        return settle(snapshot, result, from);
       }
       case "actor.shutdown":
         return end(snapshot, "shutdown");
       default:
-        result = options.handleInfo?.(state, event as Info, server);
+        return settle(snapshot, options.handleInfo?.(state, event as Info, server), undefined);
     }
+  }
+
+  /** Does what a handler returned. `from`: who waits for it. */
+  function settle(snapshot: Current, result: unknown, from: From<unknown> | undefined): Current {
+    if (result instanceof Promise) {
+      settleLater(snapshot.running.server.self, result, from);
+      return snapshot;
+    }
+    if (from !== undefined) answer(from, result);
     return result instanceof Stop ? end(snapshot, result.reason) : snapshot;
   }
 
@@ -215,8 +134,8 @@ export function fromGenServer<
     if (!(pending instanceof Promise)) return ended(snapshot);
     const { self } = snapshot.running.server;
     pending.then(
-      () => self.send({ type: "gen_server.terminated" } satisfies TerminatedEvent),
-      (error) => self.send({ type: "gen_server.terminated", failure: toError(error) } satisfies TerminatedEvent),
+      () => self.send({ type: "gen_server.terminated" } satisfies SettledEvent),
+      (error) => self.send({ type: "gen_server.terminated", failure: toError(error) } satisfies SettledEvent),
     );
     return snapshot;
   }
@@ -226,6 +145,13 @@ export function fromGenServer<
     for (const timer of running.timers) running.server.clock.clearTimeout(timer);
     running.timers.clear();
     return options.terminate?.(running.state, reason, running.server);
+  }
+
+  /** Terminates a server that ends here and now, for a reason that a late failure of `terminate` cannot change. */
+  function releaseNow(running: Running<State>, reason: ExitReason): void {
+    if (running.ending !== undefined) return;
+    const pending = release(running, reason);
+    if (pending instanceof Promise) pending.catch(() => undefined);
   }
 
   const logic = {
@@ -245,13 +171,13 @@ export function fromGenServer<
     transition(snapshot: Current, event: EventObject): Current {
       const { running } = snapshot;
       if (event.type === "xstate.stop") {
-        if (running.ending === undefined) release(running, "killed");
+        releaseNow(running, "killed");
         return { ...snapshot, status: "stopped" } as Current;
       }
       if (running.ending !== undefined) {
         // Nothing is served any more; callers are told when the end has come.
         if (event.type !== "gen_server.terminated") return snapshot;
-        const { failure } = event as TerminatedEvent;
+        const { failure } = event as SettledEvent;
         if (failure !== undefined) throw failure;
         return ended(snapshot);
       }
@@ -259,7 +185,7 @@ export function fromGenServer<
         return handle(snapshot, event);
       } catch (thrown) {
         const error = toError(thrown);
-        if (running.ending === undefined) release(running, { error });
+        releaseNow(running, { error });
         throw error;
       }
     },
@@ -278,18 +204,20 @@ function ended<State>(snapshot: GenServerSnapshot<State>): GenServerSnapshot<Sta
 
 function answer(from: From<unknown>, result: unknown): void {
   if (result === noReply) return;
-  if (result instanceof Promise) {
-    result.then(
-      (value) => answer(from, value),
-      (error) => from.fail(error),
-    );
-  } else if (result instanceof Refusal) {
-    from.fail(result.error);
-  } else if (!(result instanceof Stop)) {
-    from.settle(result);
-  } else if (result.replies.length > 0) {
-    from.settle(result.replies[0]);
-  }
+  if (result instanceof Refusal) from.fail(result.error);
+  else if (!(result instanceof Stop)) from.settle(result);
+  else if (result.replies.length > 0) from.settle(result.replies[0]);
+}
+
+/** A promise's result is taken in a turn of the server's own. One that fails fails its caller, else the server. */
+function settleLater(self: AnyActorRef, promise: Promise<unknown>, from: From<unknown> | undefined): void {
+  promise.then(
+    (result) => self.send({ type: "gen_server.settled", result, from } satisfies SettledEvent),
+    (error) => {
+      if (from !== undefined) from.fail(error);
+      else self.send({ type: "gen_server.settled", failure: toError(error) } satisfies SettledEvent);
+    },
+  );
 }
 
 function handlerOf<Handler>(table: ReadonlyMap<string, Handler>, name: string, kind: string): Handler {

@@ -10,7 +10,10 @@ export interface RegistryEntry<Value> {
 
 /** Actors by key, as Elixir's `Registry`. An actor's entries vanish when it ends. */
 export interface Registry<Key, Value> {
-  /** @throws GenApiError `already_started` when the keys are unique and `key` is taken, `noproc`... never: a dead actor's entry vanishes soon */
+  /**
+   * Registers an actor; one that has ended already is forgotten soon.
+   * @throws GenApiError `already_started` when the keys are unique and `key` is taken, or `ref` has it already
+   */
   register(key: Key, ref: AnyActorRef, value: Value): void;
   unregister(key: Key, ref: AnyActorRef): void;
   /** The entries under `key`, in the order of registration. */

@@ -1,9 +1,10 @@
 import type { ActorLogic, ActorRef, AnyActorLogic, AnyActorRef } from "xstate";
-import { type From, request } from "./call.ts";
+import type { GenServerRef } from "./call.ts";
 import type { Child, ChildEvent } from "./child.ts";
 import { type ChildSpec, typeOf } from "./child-spec.ts";
 import type { GracefulLogic } from "./contain.ts";
-import type { GenServerLogic, GenServerRef } from "./gen-server.ts";
+import type { GenServerLogic } from "./gen-server.ts";
+import { type From, request } from "./request.ts";
 import type { SupervisorSnapshot } from "./supervisor-snapshot.ts";
 
 /** A reference to a supervisor, dynamic or not. */
@@ -117,14 +118,14 @@ export function countChildren(supervisor: SupervisorRef): {
   readonly supervisors: number;
   readonly workers: number;
 } {
-  const children = whichChildren(supervisor);
-  const supervisors = children.filter(({ type }) => type === "supervisor").length;
-  return {
-    specs: children.length,
-    active: children.filter(({ status }) => status === "running").length,
-    supervisors,
-    workers: children.length - supervisors,
-  };
+  const { supervised } = supervisor.getSnapshot();
+  let active = 0;
+  let supervisors = 0;
+  for (const child of supervised.values()) {
+    if (child.ref !== undefined) active += 1;
+    if (typeOf(child.spec) === "supervisor") supervisors += 1;
+  }
+  return { specs: supervised.size, active, supervisors, workers: supervised.size - supervisors };
 }
 
 function statusOf(child: Child): ChildStatus {

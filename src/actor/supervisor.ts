@@ -1,6 +1,5 @@
 import type { ActorScope } from "xstate";
 import { libraryError } from "../core/errors.ts";
-import { replyWith } from "./call.ts";
 import {
   type Child,
   failureOf,
@@ -20,6 +19,7 @@ import {
 } from "./child.ts";
 import { type ChildSpec, defaultIntensity, type Intensity, type Strategy } from "./child-spec.ts";
 import { contain } from "./contain.ts";
+import { replyWith } from "./request.ts";
 import { addRestart, affectedChildren, shouldRestart } from "./restart.ts";
 import type { SupervisorEvent, SupervisorLogic } from "./supervisor-requests.ts";
 import { type End, endedSnapshot, type SupervisorSnapshot, supervisorSnapshot } from "./supervisor-snapshot.ts";

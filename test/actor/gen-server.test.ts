@@ -204,6 +204,37 @@ describe("a gen server", () => {
     await expect(unserved).rejects.toMatchObject({ code: "noproc" });
   });
 
+  it("takes an asynchronous handler's result in a turn of its own", async () => {
+    const asynchronous = fromGenServer({
+      init: () => ({}),
+      handleCall: {
+        finish: async () => stop("normal", "bye"),
+        reject: async () => {
+          throw new Error("rejected");
+        },
+      },
+      handleCast: {
+        fail: async () => {
+          throw new Error("nobody waits");
+        },
+      },
+    });
+    const start = () => {
+      const actor = createActor(asynchronous, { input: undefined });
+      const ended = new Promise<void>((resolve) => actor.subscribe({ complete: resolve, error: () => resolve() }));
+      return { ended, ref: actor.start() as GenServerRefFrom<typeof asynchronous> };
+    };
+    const one = start();
+    await expect(call(one.ref, "reject")).rejects.toThrow("rejected");
+    const last: string = await call(one.ref, "finish");
+    expect(last).toBe("bye");
+    expect(exitOf(one.ref)).toBe("normal");
+    const other = start();
+    cast(other.ref, "fail");
+    await other.ended;
+    expect(exitOf(other.ref)).toMatchObject({ error: { message: "nobody waits" } });
+  });
+
   it("does not compile a call or cast that its handlers do not take", () => {
     const check = (ref: GenServerRefFrom<typeof counter>) => {
       // @ts-expect-error no such call
