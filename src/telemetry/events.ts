@@ -13,6 +13,11 @@ interface RequestIdentity {
   response_type: string | null;
 }
 
+interface HookIdentity extends RequestIdentity {
+  /** The hook's function: "module.function". */
+  hook: string;
+}
+
 interface ActorIdentity {
   /** The supervisor's id. */
   supervisor: string;
@@ -24,6 +29,13 @@ interface TaskIdentity {
   pool: string;
   service: string;
   request_type: string;
+}
+
+/** The API is null where a value was checked by global limits. */
+interface LimitedIdentity {
+  gateway: string;
+  service: string | null;
+  request_type: string | null;
 }
 
 /**
@@ -39,6 +51,15 @@ export interface TelemetryEvents {
   /** The function threw something that is no GenApiError, or the gateway itself failed; `error` is for logs, not for clients. */
   "executor.request.exception": Event<{ duration_us: number }, RequestIdentity & { error: Error }>;
 
+  "hook.before.start": Event<{ system_time: number }, HookIdentity>;
+  "hook.before.stop": Event<{ duration_us: number }, HookIdentity>;
+  /** The hook threw or outlived its timeout: the request was refused. */
+  "hook.before.exception": Event<{ duration_us: number }, HookIdentity & { error: Error }>;
+  "hook.after.start": Event<{ system_time: number }, HookIdentity>;
+  "hook.after.stop": Event<{ duration_us: number }, HookIdentity>;
+  /** The hook threw or outlived its timeout: the response stood as it was. */
+  "hook.after.exception": Event<{ duration_us: number }, HookIdentity & { error: Error }>;
+
   "worker_pool.task.start": Event<{ system_time: number }, TaskIdentity>;
   "worker_pool.task.stop": Event<{ duration_us: number }, TaskIdentity>;
   "worker_pool.task.exception": Event<{ duration_us: number }, TaskIdentity & { error: Error }>;
@@ -52,6 +73,21 @@ export interface TelemetryEvents {
   "worker_pool.thread.exit": Event<{ calls_lost: number }, { pool: string; error: Error }>;
   /** Code of the user's threw where no call waits for it: in a timer, or in a promise that nobody handles. */
   "worker_pool.thread.stray_error": Event<{ system_time: number }, { pool: string; error: Error }>;
+
+  /** A request, or a value, was let in or refused. `error` is set where the limiter itself failed. */
+  "rate_limiter.check": Event<{ duration_us: number }, LimitedIdentity & { allowed: boolean; error: Error | null }>;
+  /** A limit refused a request; where several did, the one that takes longest. `scope` is "global" or "service/type". */
+  "rate_limiter.exceeded": Event<
+    { retry_after_ms: number },
+    LimitedIdentity & { scope: string; key: string; max_requests: number; window_ms: number }
+  >;
+  /** Counts were reset: of one value or of all, by one scope and key or by any (null). */
+  "rate_limiter.reset": Event<
+    { system_time: number },
+    { gateway: string; scope: string | null; key: string | null; all_values: boolean }
+  >;
+  /** Keys without requests were forgotten, in one slice of a sweep. */
+  "rate_limiter.cleanup": Event<{ duration_us: number; removed: number }, { gateway: string }>;
 
   "config.add": Event<
     { system_time: number },
@@ -103,9 +139,15 @@ export interface TelemetryEvents {
   >;
   "supervisor.child.restart": Event<{ restarts_in_period: number }, ActorIdentity>;
 
+  /** `params` are the URL's, secrets filtered. */
   "connection.open": Event<
     { system_time: number },
-    { gateway: string; connection: string; ip_address: string; vsn: string }
+    { gateway: string; connection: string; ip_address: string; vsn: string; params: unknown }
+  >;
+  /** `status` is the HTTP status that the client was refused with; `error` what `connect` threw, if it did. */
+  "connection.refuse": Event<
+    { system_time: number },
+    { gateway: string; ip_address: string; status: number; reason: string; error: Error | null }
   >;
   "connection.close": Event<
     { duration_us: number },
