@@ -18,14 +18,14 @@ export const events = {
 /** How a reply ends: the client's `receive("ok", …)` or `receive("error", …)`. */
 export type Status = "ok" | "error";
 
-/** The close codes of RFC 6455 that the gateway sends. */
+/** The close codes of RFC 6455 that the gateway sends; {@link closeCodes.abnormal} it only reports. */
 export const closeCodes = {
   /** Disconnected on purpose or token expired; every version of the official client connects again. */
   goingAway: 1001,
   /** Nothing was received for too long. */
   protocolError: 1002,
-  /** More than the connection is allowed to hold back. */
-  policyViolation: 1008,
+  /** The socket ended without a closing handshake. */
+  abnormal: 1006,
   /** A frame that is not a message, or the connection's actor died. */
   internalError: 1011,
   /** The gateway stops; connect again, to another. */

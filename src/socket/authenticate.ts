@@ -1,0 +1,45 @@
+import type { Clock } from "../core/clock.ts";
+import { isGenApiError, libraryError, toError } from "../core/errors.ts";
+import { type Assigns, checkAssigns } from "./assigns.ts";
+import type { Refusal } from "./handshake.ts";
+import type { ConnectRequest, ResolvedSocketOptions } from "./socket-options.ts";
+
+/** Asks the host's `connect` who a client is. Always resolves, within `connectTimeoutMs`. */
+export async function authenticate(
+  request: ConnectRequest,
+  { connect, connectTimeoutMs }: ResolvedSocketOptions,
+  clock: Clock,
+): Promise<{ readonly assigns: Assigns } | Refusal> {
+  let timer: unknown;
+  const timeout = new Promise<Refusal>((resolve) => {
+    const late = () => {
+      const error = libraryError("timeout", `connect has not returned within ${connectTimeoutMs} ms`);
+      resolve({ status: 503, reason: "connect timed out", error });
+    };
+    timer = clock.setTimeout(late, connectTimeoutMs);
+  });
+  try {
+    return await Promise.race([ask(connect, request), timeout]);
+  } finally {
+    clock.clearTimeout(timer);
+  }
+}
+
+async function ask(
+  connect: ResolvedSocketOptions["connect"],
+  request: ConnectRequest,
+): Promise<{ readonly assigns: Assigns } | Refusal> {
+  let assigns: Assigns | null;
+  try {
+    assigns = await connect(request);
+  } catch (thrown) {
+    if (isGenApiError(thrown)) return { status: 403, reason: thrown.reason, error: thrown };
+    return { status: 500, reason: "connect threw", error: toError(thrown) };
+  }
+  if (assigns === null) return { status: 403, reason: "connect returned null" };
+  try {
+    return { assigns: checkAssigns(assigns) };
+  } catch (thrown) {
+    return { status: 500, reason: "connect returned what it must not", error: toError(thrown) };
+  }
+}

@@ -1,0 +1,12 @@
+import { fromResource } from "../actor/resource.ts";
+import type { JoinedChannel } from "./joined-channel.ts";
+
+/**
+ * One joined topic. It handles no messages, which go past it directly; it is there to be seen, to crash and to be
+ * killed: its end, however it comes, aborts what runs for the channel.
+ */
+export const channelActor = fromResource<JoinedChannel>(
+  ({ input: channel }) =>
+    () =>
+      channel.end(),
+);

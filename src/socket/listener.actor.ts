@@ -1,0 +1,100 @@
+import type { Server } from "node:http";
+import type { EventObject } from "xstate";
+import { fromResource, type ResourceLogic } from "../actor/resource.ts";
+import { type SupervisorRef, startChild } from "../actor/supervisor-requests.ts";
+import { closeCodes } from "../protocol/events.ts";
+import { connectionActor } from "./connection.actor.ts";
+import type { ConnectionTable } from "./connection-table.ts";
+import {
+  addressOfServer,
+  type ListenAddress,
+  type ListenOptions,
+  mountOnServer,
+  openHttpServer,
+} from "./http-server.ts";
+import type { SocketContext } from "./socket-context.ts";
+import { createWsServer, type WsServer } from "./ws-server.ts";
+
+/** What a listener needs. */
+export interface ListenerOptions {
+  readonly context: SocketContext;
+  readonly table: ConnectionTable;
+  /** A port of our own, or a host's server: of that it takes the socket's path alone, and never closes it. */
+  readonly on: ListenOptions | Server;
+  /** The name of the dynamic supervisor whose children the connections become. */
+  readonly connections: string;
+}
+
+/** A listener that a supervisor can start, and start again. */
+export interface Listener {
+  readonly logic: ResourceLogic<undefined, EventObject>;
+  /** Resolves when it first listens; rejects with a GenApiError `listen_failed`. A host's server is not waited for. */
+  readonly ready: Promise<void>;
+  /** Undefined while the server does not listen, or on no port. */
+  readonly address: ListenAddress | undefined;
+}
+
+// How often idle and expired connections are looked for.
+const sweepMs = 1_000;
+
+/**
+ * Makes the actor that lets clients in. Restarted after a crash it listens on the port that it had before; open
+ * connections do not notice.
+ */
+export function createListener({ context, table, on, connections }: ListenerOptions): Listener {
+  const { clock, options } = context;
+  let bound: ListenAddress | undefined;
+  let onReady: () => void;
+  let onFailed: (error: Error) => void;
+  const ready = new Promise<void>((resolve, reject) => {
+    onReady = resolve;
+    onFailed = reject;
+  });
+
+  function openServer(ws: WsServer, fail: (error: Error) => void): () => void {
+    if (isServer(on)) {
+      onReady();
+      return mountOnServer(on, ws);
+    }
+    return openHttpServer({ ...on, port: bound?.port ?? on.port }, options, ws, {
+      onListening(address) {
+        bound = address;
+        onReady();
+      },
+      onError(error) {
+        onFailed(error);
+        fail(error);
+      },
+    });
+  }
+
+  const logic = fromResource(({ whereis, fail }) => {
+    const ws = createWsServer(context, table, (connection) => {
+      const spec = { id: connection.id, logic: connectionActor, input: connection, restart: "temporary" } as const;
+      startChild(whereis<SupervisorRef>(connections), spec).catch(() =>
+        connection.close(closeCodes.tryAgainLater, "the gateway takes no connections now"),
+      );
+    });
+    const closeServer = openServer(ws, fail);
+    let timer = clock.setTimeout(sweep, sweepMs);
+    function sweep(): void {
+      table.sweep();
+      timer = clock.setTimeout(sweep, sweepMs);
+    }
+    return () => {
+      clock.clearTimeout(timer);
+      closeServer();
+      ws.close();
+    };
+  });
+
+  return {
+    logic,
+    ready,
+    get address() {
+      return isServer(on) ? addressOfServer(on, options.path) : bound;
+    },
+  };
+}
+
+const isServer = (on: ListenOptions | Server): on is Server => "listen" in on;

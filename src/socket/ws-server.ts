@@ -1,0 +1,138 @@
+import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
+import { WebSocket, WebSocketServer } from "ws";
+import { telemetryEvent } from "../telemetry/telemetry.ts";
+import type { Assigns } from "./assigns.ts";
+import { authenticate } from "./authenticate.ts";
+import { Connection } from "./connection.ts";
+import type { ConnectionTable } from "./connection-table.ts";
+import { endWithStatus } from "./end-with-status.ts";
+import { addressOf, type Greeting, type Refusal, readHandshake, splitUrl, traceOf } from "./handshake.ts";
+import { filterSecrets } from "./log-filter.ts";
+import type { SocketContext } from "./socket-context.ts";
+import type { Transport } from "./transport.ts";
+
+const openEvent = telemetryEvent("connection.open");
+const closeEvent = telemetryEvent("connection.close");
+const refuseEvent = telemetryEvent("connection.refuse");
+
+/** Turns upgrade requests into connections. */
+export interface WsServer {
+  /** Takes an upgrade request. @returns false when its path is not ours: then it was not touched */
+  upgrade(request: IncomingMessage, socket: Socket, head: Buffer): boolean;
+  /** Takes no more, and refuses those that are not open yet; those that are stay. */
+  close(): void;
+}
+
+/** @param onOpen given each connection before its first frame is read */
+export function createWsServer(
+  context: SocketContext,
+  table: ConnectionTable,
+  onOpen: (connection: Connection) => void,
+): WsServer {
+  const { options, clock, gateway } = context;
+  const server = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: options.maxFrameBytes,
+    maxFragments: options.maxFragments,
+    maxBufferedChunks: options.maxBufferedChunks,
+    closeTimeout: options.closeTimeoutMs,
+  } as ConstructorParameters<typeof WebSocketServer>[0]);
+
+  /** Sockets whose `connect` is under way. */
+  const connecting = new Map<Socket, IncomingMessage>();
+
+  function refuse(request: IncomingMessage, socket: Socket, { status, reason, error }: Refusal): void {
+    refuseEvent.emit(
+      { system_time: clock.systemTime() },
+      { gateway, ip_address: addressOf(request), status, reason, error: error ?? null },
+    );
+    endWithStatus(socket, status);
+  }
+
+  async function welcome(greeting: Greeting, request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+    const { params, authToken } = greeting;
+    connecting.set(socket, request);
+    const answer = await authenticate({ params, authToken, request }, options, clock);
+    connecting.delete(socket);
+    if ("status" in answer) refuse(request, socket, answer);
+    else server.handleUpgrade(request, socket, head, (ws) => open(ws, socket, request, greeting, answer.assigns));
+  }
+
+  function open(ws: WebSocket, socket: Socket, request: IncomingMessage, greeting: Greeting, assigns: Assigns): void {
+    const { serializer, params } = greeting;
+    const id = table.nextId();
+    const ipAddress = addressOf(request);
+    const openedAt = clock.now();
+    const connection = new Connection(context, transportOf(ws, socket), {
+      socket: { id, assigns, ipAddress },
+      serializer,
+      trace: traceOf(request),
+    });
+    let failure = "";
+    ws.on("message", (data, isBinary) => connection.receive(data as Buffer, isBinary));
+    // The library closes the socket by itself then; "close" follows.
+    ws.on("error", (error) => {
+      failure = error.message;
+    });
+    ws.on("close", (code, reason) => {
+      table.delete(connection);
+      const closing = connection.closing ?? { code, reason: failure || reason.toString() };
+      connection.closed();
+      closeEvent.emit(
+        { duration_us: Math.round((clock.now() - openedAt) * 1_000) },
+        { gateway, connection: id, ...closing },
+      );
+    });
+    table.add(connection);
+    if (openEvent.active) {
+      openEvent.emit(
+        { system_time: clock.systemTime() },
+        { gateway, connection: id, ip_address: ipAddress, vsn: serializer.vsn, params: filterSecrets(params) },
+      );
+    }
+    onOpen(connection);
+  }
+
+  return {
+    upgrade(request, socket, head) {
+      if (splitUrl(request).path !== `${options.path}/websocket`) return false;
+      socket.on("error", () => socket.destroy());
+      const greeting = readHandshake(request, options);
+      if ("status" in greeting) {
+        refuse(request, socket, greeting);
+        return true;
+      }
+      const address = addressOf(request);
+      const status = table.admit(address);
+      if (status !== undefined) {
+        refuse(request, socket, { status, reason: "too many connections" });
+        return true;
+      }
+      socket.once("close", () => table.release(address));
+      void welcome(greeting, request, socket, head);
+      return true;
+    },
+    close() {
+      server.close();
+      for (const [socket, request] of connecting) {
+        refuse(request, socket, { status: 503, reason: "the listener stops" });
+      }
+    },
+  };
+}
+
+function transportOf(ws: WebSocket, socket: Socket): Transport {
+  return {
+    socket,
+    get isOpen() {
+      return ws.readyState === WebSocket.OPEN;
+    },
+    get bytesReceived() {
+      return socket.bytesRead;
+    },
+    close: (code, reason) => ws.close(code, reason),
+  };
+}
