@@ -1,0 +1,169 @@
+import type { Clock } from "../core/clock.ts";
+import { type GenApiError, isGenApiError, libraryError, toError } from "../core/errors.ts";
+import type { ServiceFunction } from "../core/load-function.ts";
+import type { TelemetryEvents } from "../telemetry/events.ts";
+import { telemetryEvent } from "../telemetry/telemetry.ts";
+
+/** A FunConfig's `beforeExecute` or `afterExecute`, loaded. It runs on the gateway's own thread. */
+export interface Hook {
+  /** "module.function", for telemetry. */
+  readonly name: string;
+  readonly run: ServiceFunction;
+  /** Follow the standard arguments. */
+  readonly args: readonly unknown[];
+  /** How long its promise may take, milliseconds. A hook that returns none cannot be preempted, however long it runs. */
+  readonly timeoutMs: number;
+}
+
+/** What running a hook needs of its surroundings. */
+export interface HookContext {
+  readonly clock: Clock;
+  /** Whose hook it is; called only while somebody listens to the telemetry. */
+  identify(): Omit<TelemetryEvents["hook.before.start"]["metadata"], "hook">;
+}
+
+/** Reads one thing that a hook returned: null where it is not usable. */
+export type Accept<Value> = (value: unknown) => Value | null;
+
+/** What a before hook may return: either or both changed. Whatever else it returns changes nothing. */
+export interface Changes<Request, FunConfig> {
+  readonly request?: Request;
+  readonly funConfig?: FunConfig;
+}
+
+/** With what the request goes on, or why it does not: `hook_rejected`. */
+export type BeforeOutcome<Request, FunConfig> =
+  | { readonly request: Request; readonly funConfig: FunConfig }
+  | GenApiError;
+
+const before = {
+  start: telemetryEvent("hook.before.start"),
+  stop: telemetryEvent("hook.before.stop"),
+  exception: telemetryEvent("hook.before.exception"),
+};
+
+const after = {
+  start: telemetryEvent("hook.after.start"),
+  stop: telemetryEvent("hook.after.stop"),
+  exception: telemetryEvent("hook.after.exception"),
+};
+
+/**
+ * Calls `hook(request, funConfig, ...args)` before a request is executed. It may return {@link Changes}; it refuses the
+ * request by throwing, and does so too when it takes too long. Its error's message reaches the client.
+ *
+ * @param accept reads what the hook changed; what it does not accept stays unchanged
+ * @returns a promise, which never rejects, only if the hook returned one
+ */
+export function runBeforeHook<Request, FunConfig>(
+  hook: Hook,
+  request: Request,
+  funConfig: FunConfig,
+  accept: { readonly request: Accept<Request>; readonly funConfig: Accept<FunConfig> },
+  context: HookContext,
+): BeforeOutcome<Request, FunConfig> | Promise<BeforeOutcome<Request, FunConfig>> {
+  const returned = (value: unknown): BeforeOutcome<Request, FunConfig> => {
+    if (typeof value !== "object" || value === null) return { request, funConfig };
+    const changes = value as Changes<unknown, unknown>;
+    return {
+      request: accept.request(changes.request) ?? request,
+      funConfig: accept.funConfig(changes.funConfig) ?? funConfig,
+    };
+  };
+  return run<BeforeOutcome<Request, FunConfig>>(hook, [request, funConfig], before, context, returned, hookRejected);
+}
+
+/**
+ * Calls `hook(request, funConfig, response, ...args)` after a request was executed, refused or failed. It may return
+ * another response; when it returns anything else, throws or takes too long, the response stands.
+ *
+ * @param accept reads the response that the hook returned
+ * @returns the response to send; a promise, which never rejects, only if the hook returned one
+ */
+export function runAfterHook<Response>(
+  hook: Hook,
+  request: unknown,
+  funConfig: unknown,
+  response: Response,
+  accept: Accept<Response>,
+  context: HookContext,
+): Response | Promise<Response> {
+  const returned = (value: unknown) => accept(value) ?? response;
+  return run(hook, [request, funConfig, response], after, context, returned, () => response);
+}
+
+/** What a client is told of a request that a before hook refused. */
+function hookRejected(thrown: unknown): GenApiError {
+  const { message, name } = isGenApiError(thrown) ? thrown : toError(thrown);
+  return libraryError("hook_rejected", `hook rejected: ${message || name}`, { cause: thrown });
+}
+
+function run<Outcome>(
+  hook: Hook,
+  standardArgs: readonly unknown[],
+  events: typeof before | typeof after,
+  context: HookContext,
+  returned: (value: unknown) => Outcome,
+  failed: (thrown: unknown) => Outcome,
+): Outcome | Promise<Outcome> {
+  const { clock } = context;
+  const startedAt = clock.now();
+  const duration = () => ({ duration_us: Math.round((clock.now() - startedAt) * 1_000) });
+  const identify = () => ({ ...context.identify(), hook: hook.name });
+  const fail = (thrown: unknown): Outcome => {
+    if (events.exception.active) events.exception.emit(duration(), { ...identify(), error: toError(thrown) });
+    return failed(thrown);
+  };
+  const succeed = (value: unknown): Outcome => {
+    const outcome = returned(value);
+    if (events.stop.active) events.stop.emit(duration(), identify());
+    return outcome;
+  };
+  if (events.start.active) events.start.emit({ system_time: clock.systemTime() }, identify());
+  try {
+    const value = hook.run(...standardArgs, ...hook.args);
+    return isThenable(value) ? within(value, hook.timeoutMs, clock, succeed, fail) : succeed(value);
+  } catch (thrown) {
+    return fail(thrown);
+  }
+}
+
+// Node fires a timer of more than 2^31 - 1 ms at once.
+const longestTimer = 2 ** 31 - 1;
+
+/** Waits for a promise, but no longer than this; what it comes to later is dropped. */
+function within<Outcome>(
+  promise: PromiseLike<unknown>,
+  timeoutMs: number,
+  clock: Clock,
+  succeed: (value: unknown) => Outcome,
+  fail: (thrown: unknown) => Outcome,
+): Promise<Outcome> {
+  return new Promise((resolve) => {
+    let over = false;
+    const settle = (outcome: () => Outcome) => {
+      if (over) return;
+      over = true;
+      clock.clearTimeout(timer);
+      resolve(outcome());
+    };
+    const timedOut = () => settle(() => fail(new Error(`timed out after ${timeoutMs} ms`)));
+    const timer = clock.setTimeout(timedOut, Math.min(timeoutMs, longestTimer));
+    Promise.resolve(promise).then(
+      (value) => settle(() => attempt(() => succeed(value), fail)),
+      (thrown: unknown) => settle(() => fail(thrown)),
+    );
+  });
+}
+
+function attempt<Outcome>(run: () => Outcome, fail: (thrown: unknown) => Outcome): Outcome {
+  try {
+    return run();
+  } catch (thrown) {
+    return fail(thrown);
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}
