@@ -40,7 +40,7 @@ interface Held<Event extends EventObject> {
 type ResourceSnapshot<Event extends EventObject> = Snapshot<undefined> & { readonly held: Held<Event> };
 
 /** The logic that {@link fromResource} makes. */
-export interface ResourceLogic<Input, Event extends EventObject>
+export interface ResourceLogic<Input = undefined, Event extends EventObject = EventObject>
   extends ActorLogic<Snapshot<undefined>, Event, Input>,
     GracefulLogic {}
 
