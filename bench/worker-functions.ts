@@ -1,0 +1,4 @@
+/** What the threads of worker-pool.bench run. */
+export function echo(message: unknown): unknown {
+  return message;
+}

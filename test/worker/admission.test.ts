@@ -1,0 +1,160 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { failure, fixture, openPool, run, start } from "./open-pool.ts";
+
+const identity = {
+  requestId: "r1",
+  requestType: "x",
+  service: "test",
+  version: null,
+  userId: null,
+  userIdVerified: false,
+  deviceId: null,
+  userRoles: [],
+  trace: null,
+};
+
+describe("admission", () => {
+  test("runs at most maxInFlight calls, queues as many as fit, and refuses the rest at once", async () => {
+    await using pool = openPool({ maxInFlight: 2, maxQueueSize: 1 });
+    const rejected: unknown[] = [];
+    const listen = (message: unknown): number => rejected.push(message);
+    subscribe("gen_api.worker_pool.task.rejected", listen);
+    const held = [start(pool, "hold", [0]), start(pool, "hold", [1])];
+    const queued = start(pool, "echo", ["queued"]);
+    const refused = start(pool, "echo");
+    expect(refused.answers).toBe(1);
+    expect(await refused.outcome).toMatchObject({
+      error: { code: "unavailable", message: "Service temporarily unavailable", canRetry: true },
+      begun: false,
+    });
+    expect(rejected).toMatchObject([
+      {
+        measurements: { queue_size: 1 },
+        metadata: { pool: "test_pool", service: "test", request_type: "echo", reason: "queue_full" },
+      },
+    ]);
+    expect(pool.status()).toMatchObject({ inFlight: 2, queued: 1 });
+    held[0]?.cancel("cancelled");
+    queued.cancel("cancelled");
+    expect(pool.status()).toMatchObject({ inFlight: 2, queued: 0 });
+    unsubscribe("gen_api.worker_pool.task.rejected", listen);
+  });
+
+  test("lets the queue through in its order", async () => {
+    await using pool = openPool({ maxInFlight: 1 });
+    const order: unknown[] = [];
+    const calls = Array.from({ length: 20 }, (_, i) => start(pool, i % 2 === 0 ? "later" : "echo", [i]));
+    calls[7]?.cancel("cancelled");
+    for (const [i, call] of calls.entries()) if (i !== 7) void call.outcome.then(() => order.push(i));
+    await calls.at(-1)?.outcome;
+    expect(order).toEqual([0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19]);
+    expect(calls[7]?.answers).toBe(0);
+  });
+
+  test("a call that waits for the import of its module holds up nobody else", async () => {
+    await using pool = openPool();
+    const folder = await mkdtemp(join(tmpdir(), "gen-api-"));
+    const gate = join(folder, "gate");
+    const module = `${fixture("slow-import.mjs")}?gate=${encodeURIComponent(gate)}`;
+    const slow = [start(pool, "echo", [1], { module }), start(pool, "echo", [2], { module })];
+    const givenUp = start(pool, "echo", [3], { module });
+    expect(await run(pool, "echo", ["fast"])).toBe("fast");
+    givenUp.cancel("cancelled");
+    expect(slow.map((call) => call.answers)).toEqual([0, 0]);
+    await writeFile(gate, "");
+    expect(await slow[0]?.outcome).toMatchObject({ result: 1 });
+    expect(await slow[1]?.outcome).toMatchObject({ result: 2 });
+    expect(givenUp.answers).toBe(0);
+    await rm(folder, { recursive: true });
+  });
+});
+
+describe("cancelling", () => {
+  test.each([
+    ["timeout", "timeout"],
+    ["cancelled", "cancelled"],
+    ["disconnected", "cancelled"],
+  ] as const)("for %s aborts the function's signal with a %s error, and nobody is answered", async (reason, code) => {
+    await using pool = openPool();
+    await pool.verify(fixture("functions.mjs"), "untilAborted");
+    const call = start(pool, "untilAborted", [], { identity });
+    const seen = run(pool, "abortReason");
+    call.cancel(reason);
+    expect(await seen).toBe(code);
+    await run(pool, "echo");
+    expect(call.answers).toBe(0);
+    expect(pool.status().inFlight).toBe(0);
+  });
+
+  test("before the function is loaded keeps it from being called", async () => {
+    await using pool = openPool();
+    const call = start(pool, "exit", [1]);
+    call.cancel("cancelled");
+    expect(await run(pool, "later", ["the same thread"])).toBe("the same thread");
+    expect(call.answers).toBe(0);
+    expect(pool.status().inFlight).toBe(0);
+  });
+
+  test("after the answer does nothing", async () => {
+    await using pool = openPool();
+    const call = start(pool, "echo", [1]);
+    await call.outcome;
+    call.cancel("timeout");
+    expect(call.answers).toBe(1);
+    expect(pool.status()).toMatchObject({ inFlight: 0, queued: 0 });
+  });
+});
+
+describe("the circuit breaker of a function", () => {
+  test("opens after so many failures in a row, and leaves other functions alone", async () => {
+    await using pool = openPool({ circuitBreakerThreshold: 3 });
+    for (let i = 0; i < 3; i++) await failure(pool, "broken");
+    expect(pool.status().openCircuits).toEqual([{ module: fixture("functions.mjs"), function: "broken" }]);
+    const refused = start(pool, "broken");
+    expect(refused.answers).toBe(1);
+    expect(await refused.outcome).toMatchObject({ error: { code: "unavailable" }, begun: false });
+    expect(await run(pool, "echo", [1])).toBe(1);
+  });
+
+  test("counts timeouts and lost threads, but no GenApiError and nothing that the client cancelled", async () => {
+    await using pool = openPool({ circuitBreakerThreshold: 2 });
+    for (let i = 0; i < 3; i++) await failure(pool, "told");
+    for (let i = 0; i < 3; i++) start(pool, "hold").cancel("cancelled");
+    expect(pool.status().openCircuits).toEqual([]);
+    for (let i = 0; i < 2; i++) start(pool, "never").cancel("timeout");
+    for (let i = 0; i < 2; i++) await failure(pool, "exit", [1]);
+    expect(pool.status().openCircuits.map((circuit) => circuit.function)).toEqual(["never", "exit"]);
+  });
+
+  test("takes a thread's death for one failure of a function that had many calls there", async () => {
+    await using pool = openPool({ circuitBreakerThreshold: 3 });
+    const neighbours = Array.from({ length: 10 }, () => start(pool, "never"));
+    await run(pool, "echo");
+    await failure(pool, "exitLater");
+    for (const neighbour of neighbours) expect(await neighbour.outcome).toMatchObject({ begun: true });
+    expect(pool.status().openCircuits).toEqual([]);
+  });
+
+  test("lets a trial through after the cooldown, and closes when it succeeds", async () => {
+    await using pool = openPool({ circuitBreakerThreshold: 1, circuitBreakerCooldownMs: 50 });
+    const module = fixture("heals.mjs");
+    await failure(pool, "work", [], { module });
+    expect(pool.status().openCircuits).toHaveLength(1);
+    await run(pool, "heal", [], { module });
+    const closed = new Promise((resolve) => {
+      const listen = (message: unknown): void => {
+        unsubscribe("gen_api.worker_pool.circuit_breaker.close", listen);
+        resolve(message);
+      };
+      subscribe("gen_api.worker_pool.circuit_breaker.close", listen);
+    });
+    let answer: unknown;
+    while (answer !== "works") answer = await run(pool, "work", [], { module }).catch(() => run(pool, "later"));
+    expect(await closed).toMatchObject({ metadata: { pool: "test_pool", service: "test", request_type: "work" } });
+    expect(pool.status().openCircuits).toEqual([]);
+  });
+});

@@ -1,0 +1,50 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { describe, expect, test } from "vitest";
+import { failure, fixture, openPool, run, start } from "./open-pool.ts";
+
+describe("closing a pool", () => {
+  test("waits for the calls it has, the queued among them, and refuses new ones", async () => {
+    const pool = openPool({ maxInFlight: 1 });
+    const calls = [start(pool, "later", [0]), start(pool, "later", [1])];
+    const closed = pool.close({ drainMs: 20_000 });
+    expect(pool.status().state).toBe("draining");
+    expect(await failure(pool, "echo")).toMatchObject({ error: { code: "unavailable" }, begun: false });
+    expect(await calls[0]?.outcome).toMatchObject({ result: 0 });
+    expect(await calls[1]?.outcome).toMatchObject({ result: 1 });
+    await closed;
+    expect(pool.status()).toMatchObject({ state: "closed", inFlight: 0, queued: 0 });
+  });
+
+  test("answers what is left after the drain as unavailable", async () => {
+    const pool = openPool({ maxInFlight: 1 });
+    const running = start(pool, "never");
+    const queued = start(pool, "echo");
+    await Promise.all([pool.close({ drainMs: 50 }), pool.close()]);
+    expect(await running.outcome).toMatchObject({ error: { code: "unavailable" } });
+    expect(await queued.outcome).toMatchObject({ error: { code: "unavailable" }, begun: false });
+    expect([running.answers, queued.answers]).toEqual([1, 1]);
+  });
+
+  test("ends a thread that hangs in a loop", async () => {
+    const pool = openPool();
+    await run(pool, "echo");
+    const wedged = start(pool, "forever");
+    await pool.close();
+    expect(await wedged.outcome).toMatchObject({ error: { code: "unavailable" } });
+  });
+
+  test("leaves nothing that keeps the process alive, whatever happened before", async () => {
+    const child = spawn(process.execPath, [new URL(fixture("open-and-close.mjs")).pathname], {
+      stdio: ["ignore", "pipe", "inherit"],
+      timeout: 20_000,
+    });
+    let output = "";
+    child.stdout.on("data", (data) => {
+      output += data;
+    });
+    const [code] = await once(child, "exit");
+    expect(output).toBe("closed, left: []\n");
+    expect(code).toBe(0);
+  });
+});

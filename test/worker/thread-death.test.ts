@@ -1,0 +1,147 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { describe, expect, test } from "vitest";
+import type { GenApiError } from "../../dist/core/errors.js";
+import { failure, fixture, openPool, run, start } from "./open-pool.ts";
+
+const unavailable = {
+  code: "unavailable",
+  message: "Service temporarily unavailable",
+  canRetry: true,
+  retryable: true,
+};
+const impatient = { wedgeGraceMs: 200, pingIntervalMs: 50 };
+
+/** The next event of this name. */
+function next(event: string): Promise<{ metadata: { error: Error } }> {
+  return new Promise((resolve) => {
+    const listen = (message: unknown): void => {
+      unsubscribe(`gen_api.${event}`, listen);
+      resolve(message as { metadata: { error: Error } });
+    };
+    subscribe(`gen_api.${event}`, listen);
+  });
+}
+
+describe("a function that ends its thread", () => {
+  test.each(["exit", "exitLater"])("with process.exit (%s) is unavailable, and the next call works", async (name) => {
+    await using pool = openPool();
+    const exit = next("worker_pool.thread.exit");
+    expect(await failure(pool, name, [3])).toMatchObject({ error: unavailable, begun: true });
+    expect((await exit).metadata.error.message).toContain("exited with code");
+    expect(await run(pool, "echo", ["still here"])).toBe("still here");
+  });
+
+  test("by taking all its memory is unavailable, and the next call works", async () => {
+    await using pool = openPool({ resourceLimits: { maxOldGenerationSizeMb: 32 } });
+    const { error, begun } = await failure(pool, "memory");
+    expect(error).toMatchObject({ ...unavailable, cause: { code: "ERR_WORKER_OUT_OF_MEMORY" } });
+    expect(begun).toBe(true);
+    expect(await run(pool, "echo", ["still here"])).toBe("still here");
+  });
+
+  test("does not take along results that were made before, nor calls that had not begun", async () => {
+    await using pool = openPool();
+    await run(pool, "echo");
+    const before = Array.from({ length: 5 }, (_, i) => start(pool, "echo", [i]));
+    const exit = start(pool, "exit", [1]);
+    const after = Array.from({ length: 5 }, (_, i) => start(pool, "echo", [i]));
+    expect(await exit.outcome).toMatchObject({ error: unavailable, begun: true });
+    for (const [i, call] of [...before, ...after].entries())
+      expect(await call.outcome).toMatchObject({ result: i % 5 });
+    expect([...before, ...after, exit].map((call) => call.answers)).toEqual(Array(11).fill(1));
+    expect(pool.status().inFlight).toBe(0);
+  });
+
+  test("takes along the neighbours that had begun there", async () => {
+    await using pool = openPool();
+    const neighbour = start(pool, "never");
+    await run(pool, "echo");
+    expect(await failure(pool, "exit", [1])).toMatchObject({ begun: true });
+    expect(await neighbour.outcome).toMatchObject({ error: unavailable, begun: true });
+  });
+
+  test("when its module is imported is given up after three threads, without having begun", async () => {
+    await using pool = openPool();
+    const module = fixture("exit-at-import.mjs");
+    expect(await failure(pool, "echo", [], { module })).toMatchObject({ error: unavailable, begun: false });
+    expect(await run(pool, "echo", ["still here"])).toBe("still here");
+  });
+});
+
+describe("a function that never lets its thread go", () => {
+  test.each([
+    // The timeout itself has the thread pinged.
+    ["forever", 60_000],
+    // The thread still answers that ping, the next ones not.
+    ["foreverLater", 50],
+  ])("%s: its thread is replaced after its timeout", async (name, pingIntervalMs) => {
+    await using pool = openPool({ wedgeGraceMs: 200, pingIntervalMs });
+    await pool.verify(fixture("functions.mjs"), name);
+    await run(pool, "echo");
+    const wedged = start(pool, name);
+    const exit = next("worker_pool.thread.exit");
+    wedged.cancel("timeout");
+    const behind = Array.from({ length: 10 }, (_, i) => start(pool, "echo", [i]));
+    expect((await exit).metadata.error.message).toContain("stood still");
+    for (const [i, call] of behind.entries()) expect(await call.outcome).toMatchObject({ result: i });
+    expect(wedged.answers).toBe(0);
+    expect(pool.status().inFlight).toBe(0);
+  });
+
+  test("is found by pings even where nobody times it out", async () => {
+    await using pool = openPool(impatient);
+    expect(await failure(pool, "forever")).toMatchObject({ error: unavailable, begun: true });
+    expect(await run(pool, "echo", ["still here"])).toBe("still here");
+  });
+
+  test("but a thread deep in a batch of calls, each shorter than the grace, lives", async () => {
+    await using pool = openPool(impatient);
+    await run(pool, "echo");
+    const calls = Array.from({ length: 8 }, () => start(pool, "holdFor", [120]));
+    for (const call of calls) expect(await call.outcome).toMatchObject({ result: "held" });
+  });
+
+  test("and a promise that never settles holds its place, not its thread", async () => {
+    await using pool = openPool({ maxInFlight: 2, maxQueueSize: 0 });
+    await pool.verify(fixture("functions.mjs"), "never");
+    const never = start(pool, "never");
+    never.cancel("timeout");
+    expect(await run(pool, "echo", ["runs beside"])).toBe("runs beside");
+    expect(pool.status().inFlight).toBe(1);
+    expect(never.answers).toBe(0);
+  });
+});
+
+describe("a stray error of the user's code", () => {
+  test.each([
+    ["strayRejection", "a stray rejection"],
+    ["strayThrow", "a stray throw"],
+  ])("%s harms no call and is told", async (name, message) => {
+    await using pool = openPool();
+    const stray = next("worker_pool.thread.stray_error");
+    const neighbour = start(pool, "hold", ["neighbour"]);
+    expect(await run(pool, name)).toBe("ok");
+    expect((await stray).metadata.error.message).toBe(message);
+    await run(pool, "release");
+    expect(await neighbour.outcome).toMatchObject({ result: "neighbour" });
+  });
+});
+
+describe("a pool whose threads die at once", () => {
+  test.each([
+    ["its file throws when imported", { threadFile: new URL(fixture("throws-at-import.mjs")) }],
+    ["its file ends the thread", { threadFile: new URL(fixture("exit-at-import.mjs")) }],
+    ["their memory does not suffice to start", { resourceLimits: { maxOldGenerationSizeMb: 1 } }],
+  ])("because %s gives up, answers its calls, and tells its owner", async (_, options) => {
+    let fail!: (error: GenApiError) => void;
+    const failed = new Promise<GenApiError>((resolve) => {
+      fail = resolve;
+    });
+    await using pool = openPool({ ...options, threads: 2, onFailed: fail });
+    const call = start(pool, "echo");
+    expect(await call.outcome).toMatchObject({ error: unavailable, begun: false });
+    expect((await failed).message).toContain("test_pool cannot keep its threads");
+    expect(pool.status().state).toBe("failed");
+    expect(await failure(pool, "echo")).toMatchObject({ error: unavailable, begun: false });
+  });
+});
