@@ -1,0 +1,163 @@
+import type { ScopedRateLimit } from "./rate-limit.ts";
+import type { WindowKey } from "./rate-limit-key.ts";
+import type { Evictable, KeyCap } from "./rate-limit-key-cap.ts";
+import { emptyList, type RateLimitWindows } from "./rate-limit-window.ts";
+
+const noWindow = 0;
+const shardCount = 256;
+
+/**
+ * The windows of one limit, by the values of its key. A check first seeks its key here; what it finds stays the
+ * table's current key and window until the next.
+ */
+export class RateLimitTable implements Evictable {
+  limit: ScopedRateLimit;
+  readonly cap: KeyCap;
+  readonly #windows: RateLimitWindows;
+  // A Map that grows or shrinks copies itself at once: many small ones keep that short. Made as they are needed.
+  readonly #shards: (Map<WindowKey, number> | undefined)[] = new Array(shardCount).fill(undefined);
+  // All windows have one length: the first to run out is always the one whose newest request is the oldest.
+  readonly #byNewest = emptyList();
+  // Windows that hold more than the limit allows, since it was lowered: until when their keys are refused.
+  readonly #overfull = new Map<number, number>();
+  #retired = false;
+  #key: WindowKey = "";
+  #window = noWindow;
+
+  constructor(limit: ScopedRateLimit, windows: RateLimitWindows, cap: KeyCap) {
+    this.limit = limit;
+    this.#windows = windows;
+    this.cap = cap;
+    cap.tables.add(this);
+  }
+
+  /** Makes `key` the current one, and drops its requests that have left the window. */
+  seek(key: WindowKey, now: number): void {
+    this.#key = key;
+    this.#window = this.#shards[shardOf(key)]?.get(key) ?? noWindow;
+    if (this.#window === noWindow) return;
+    if (this.#windows.expire(this.#window, now - this.limit.windowMs) === 0) {
+      this.#close(this.#window, key);
+      this.#window = noWindow;
+    }
+  }
+
+  /** Whether the current key has no window yet. */
+  get isNew(): boolean {
+    return this.#window === noWindow;
+  }
+
+  /** Requests of the current key in its window. */
+  get count(): number {
+    return this.#window === noWindow ? 0 : this.#windows.count(this.#window);
+  }
+
+  /** Whole milliseconds until the current key may send again; 0 when it may now. */
+  retryAfterMs(now: number): number {
+    const over = this.count - this.limit.maxRequests;
+    if (over < 0) return 0;
+    const leaving = over === 0 ? this.#windows.oldest(this.#window) : this.#lastInTheWay(over);
+    return waitMs(leaving, this.limit.windowMs, now);
+  }
+
+  /** Counts a request of the current key, whose window there must be. */
+  record(now: number): void {
+    this.#windows.record(this.#window, now);
+    if (this.#byNewest.last !== this.#window) {
+      this.#windows.remove(this.#byNewest, this.#window);
+      this.#windows.append(this.#byNewest, this.#window);
+    }
+    if (this.#overfull.size > 0) this.#overfull.delete(this.#window);
+  }
+
+  /** Counts the first request of the current key, which there must be room for. */
+  open(now: number): void {
+    const shard = shardOf(this.#key);
+    let windows = this.#shards[shard];
+    if (windows === undefined) {
+      windows = new Map();
+      this.#shards[shard] = windows;
+    }
+    this.#window = this.#windows.open(now, this.#key);
+    windows.set(this.#key, this.#window);
+    this.#windows.append(this.#byNewest, this.#window);
+    this.cap.added(now + this.limit.windowMs);
+  }
+
+  /** Forgets the requests of `key`. */
+  forget(key: WindowKey, now: number): void {
+    this.seek(key, now);
+    if (this.#window === noWindow) return;
+    this.#close(this.#window, key);
+    this.#window = noWindow;
+  }
+
+  /** Changes how many requests are allowed; what was counted stays. */
+  change(limit: ScopedRateLimit): void {
+    this.limit = limit;
+    this.#overfull.clear();
+  }
+
+  /** The limit is gone: every window may be evicted, as those without requests are. */
+  retire(): void {
+    this.#retired = true;
+    this.cap.mayBeIdleFrom(Number.NEGATIVE_INFINITY);
+    if (this.#byNewest.first === noWindow) this.cap.tables.delete(this);
+  }
+
+  /** When the first of its keys has no request left; infinite without keys. */
+  idleAt(): number {
+    const first = this.#byNewest.first;
+    return first === noWindow ? Number.POSITIVE_INFINITY : this.#windows.newest(first) + this.limit.windowMs;
+  }
+
+  /** Evicts one key that has no request left. @returns the requests it had; 0 when there is no such key */
+  evictIdle(now: number): number {
+    const window = this.#byNewest.first;
+    if (window === noWindow) return 0;
+    if (!this.#retired && this.#windows.newest(window) > now - this.limit.windowMs) return 0;
+    const count = this.#windows.count(window);
+    this.#close(window, this.#windows.owner(window) as WindowKey);
+    if (this.#retired && this.#byNewest.first === noWindow) this.cap.tables.delete(this);
+    return count;
+  }
+
+  #close(window: number, key: WindowKey): void {
+    const shard = shardOf(key);
+    const windows = this.#shards[shard];
+    windows?.delete(key);
+    if (windows?.size === 0) this.#shards[shard] = undefined;
+    this.#windows.remove(this.#byNewest, window);
+    this.#windows.close(window);
+    this.#overfull.delete(window);
+    this.cap.keys--;
+  }
+
+  /** The time of the newest request that must leave before another may come. */
+  #lastInTheWay(over: number): number {
+    let time = this.#overfull.get(this.#window);
+    if (time === undefined) {
+      time = this.#windows.oldest(this.#window, over);
+      this.#overfull.set(this.#window, time);
+    }
+    return time;
+  }
+}
+
+/** Whole milliseconds from `now` until a request of `time` has left its window. */
+function waitMs(time: number, windowMs: number, now: number): number {
+  const ms = Math.max(1, Math.ceil(time + windowMs - now));
+  // Sums of fractions are rounded, and it is this comparison that will decide when the time has come.
+  return time > now + ms - windowMs ? ms + 1 : ms;
+}
+
+/** Any spread will do: whoever aims at a single shard meets an ordinary Map. */
+function shardOf(key: WindowKey): number {
+  if (typeof key === "number") return Math.imul(key, 0x9e3779b1) >>> 24;
+  if (typeof key === "bigint") return Number(BigInt.asUintN(8, key));
+  let hash = key.length;
+  for (let at = Math.max(0, key.length - 4); at < key.length; at++) {
+    hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);
+  }
+  return (hash ^ (hash >>> 15)) & (shardCount - 1);
+}

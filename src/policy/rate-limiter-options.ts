@@ -1,0 +1,104 @@
+import { faultsError, shown } from "../core/faults.ts";
+import { type ApiRateLimit, checkApiLimit, checkLimit, limitIdentity, type RateLimit } from "./rate-limit.ts";
+
+/** What can be changed while the gateway runs. */
+export interface RateLimiterConfig {
+  /** False lets every request through, uncounted. @default true */
+  readonly enabled: boolean;
+  /**
+   * What happens to a request that cannot be decided, because the limiter itself failed or because a new key finds all
+   * `maxKeys` in use: true lets it through, false refuses it. @default true
+   */
+  readonly failOpen: boolean;
+  /** Limits that count every request. @default none */
+  readonly globalLimits: readonly RateLimit[];
+  /** Limits that count the requests of one API; they apply beside the global ones. @default none */
+  readonly apiLimits: readonly ApiRateLimit[];
+  /**
+   * How many keys may have requests in their windows at a time: so many users and addresses, and as many devices and
+   * arguments, apart, because the latter are words of the clients' own. A key of all limits counts once for each of
+   * them, and takes up to 200 bytes, and up to 8 for each request in its window. @default 1 000 000
+   */
+  readonly maxKeys: number;
+}
+
+/** The gateway's option `rateLimiter`. */
+export interface RateLimiterOptions extends Partial<RateLimiterConfig> {
+  /** How often keys without requests are looked for and forgotten. @default 1000 */
+  readonly sweepIntervalMs?: number;
+  /** How many of them are forgotten at a time before other work has its turn. @default 1000 */
+  readonly keysPerSweep?: number;
+}
+
+/** The values of options that are not given. */
+export const rateLimiterDefaults: Required<RateLimiterOptions> = {
+  enabled: true,
+  failOpen: true,
+  globalLimits: [],
+  apiLimits: [],
+  maxKeys: 1_000_000,
+  sweepIntervalMs: 1000,
+  keysPerSweep: 1000,
+};
+
+/**
+ * `config` with those of its values replaced that `changes` gives.
+ * @throws GenApiError `invalid_option`, listing every fault
+ */
+export function changedConfig(config: RateLimiterConfig, changes: Partial<RateLimiterConfig>): RateLimiterConfig {
+  const faults = checkRateLimiterOptions(changes);
+  if (faults.length > 0) throw faultsError("invalid_option", "rateLimiter", faults);
+  const {
+    enabled = config.enabled,
+    failOpen = config.failOpen,
+    globalLimits = config.globalLimits,
+    apiLimits = config.apiLimits,
+    maxKeys = config.maxKeys,
+  } = changes;
+  // A copy: whoever still holds the lists may change them.
+  return structuredClone({ enabled, failOpen, globalLimits, apiLimits, maxKeys });
+}
+
+/** Every fault of the options that are given, each beginning with its path: `globalLimits[0].windowMs must be …`. */
+export function checkRateLimiterOptions(options: RateLimiterOptions): string[] {
+  const { globalLimits = [], apiLimits = [] } = options;
+  return [
+    ...flagFaults(options, "enabled"),
+    ...flagFaults(options, "failOpen"),
+    ...countFaults(options, "maxKeys"),
+    ...countFaults(options, "sweepIntervalMs"),
+    ...countFaults(options, "keysPerSweep"),
+    ...limitFaults("globalLimits", globalLimits, checkLimit, (limit) => limitIdentity({ ...limit, scope: "global" })),
+    ...limitFaults("apiLimits", apiLimits, checkApiLimit, (limit) => limitIdentity({ ...limit, scope: limit })),
+  ];
+}
+
+function flagFaults(options: RateLimiterOptions, name: "enabled" | "failOpen"): string[] {
+  const value = options[name];
+  return value === undefined || typeof value === "boolean"
+    ? []
+    : [`${name} must be true or false, got ${shown(value)}`];
+}
+
+function countFaults(options: RateLimiterOptions, name: "maxKeys" | "sweepIntervalMs" | "keysPerSweep"): string[] {
+  const value = options[name];
+  if (value === undefined || (Number.isSafeInteger(value) && value > 0)) return [];
+  return [`${name} must be a whole number above 0, got ${shown(value)}`];
+}
+
+function limitFaults<Limit>(
+  name: string,
+  limits: readonly Limit[],
+  check: (limit: unknown) => string[],
+  identity: (limit: Limit) => string,
+): string[] {
+  if (!Array.isArray(limits)) return [`${name} must be a list of limits, got ${shown(limits)}`];
+  const places = new Map<string, number>();
+  return limits.flatMap((limit, place) => {
+    const faults = check(limit).map((fault) => `${name}[${place}].${fault}`);
+    if (faults.length > 0) return faults;
+    const same = places.get(identity(limit));
+    places.set(identity(limit), place);
+    return same === undefined ? [] : [`${name}[${place}] has the key and windowMs of ${name}[${same}]`];
+  });
+}

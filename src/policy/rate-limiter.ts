@@ -1,0 +1,246 @@
+import type { Clock } from "../core/clock.ts";
+import { toError } from "../core/errors.ts";
+import { telemetryEvent } from "../telemetry/telemetry.ts";
+import {
+  type RateLimitedRequest,
+  type RateLimitScope,
+  type RateLimitValue,
+  type ScopedRateLimit,
+  scopeName,
+} from "./rate-limit.ts";
+import type { RateLimitAllowed, RateLimitDecision } from "./rate-limit-decision.ts";
+import { keyOfValue, windowKeyOf } from "./rate-limit-key.ts";
+import type { KeyCap } from "./rate-limit-key-cap.ts";
+import type { RateLimitTable } from "./rate-limit-table.ts";
+import { RateLimitTables } from "./rate-limit-tables.ts";
+import {
+  changedConfig,
+  type RateLimiterConfig,
+  type RateLimiterOptions,
+  rateLimiterDefaults,
+} from "./rate-limiter-options.ts";
+
+/** How much of a limit a value has used. */
+export interface RateLimitStatus extends ScopedRateLimit {
+  /** Requests in the window now. */
+  readonly count: number;
+  readonly remaining: number;
+  /** 0 while requests are let in. */
+  readonly retryAfterMs: number;
+}
+
+/** What the limiter holds and what happened to it. */
+export interface RateLimiterStatistics {
+  /** Users and addresses with a window, once for each of their limits. */
+  readonly userAndAddressKeys: number;
+  /** Devices and arguments with a window, once for each of their limits. */
+  readonly deviceAndArgumentKeys: number;
+  /** Memory that the windows take, in bytes; the keys themselves are not in it. */
+  readonly windowBytes: number;
+  /** Requests whose new key found all `maxKeys` in use: let in or refused as `failOpen` says. */
+  readonly withoutRoom: number;
+  /** Requests that the limiter could not decide because it failed: let in or refused as `failOpen` says. */
+  readonly faults: number;
+}
+
+const checkEvent = telemetryEvent("rate_limiter.check");
+const exceededEvent = telemetryEvent("rate_limiter.exceeded");
+
+const allowed: RateLimitAllowed = Object.freeze({ allowed: true });
+const retryAfterFaultMs = 1000;
+
+/**
+ * Exact sliding-window limits: in `(now - windowMs, now]` a key has at most `maxRequests` accepted requests, and it is
+ * refused only when it has. All limits of a request are checked together and then, if none refuses, counted together.
+ *
+ * It is a table in the sense of ETS: whoever has a request checks it directly; every other change is made by its
+ * owner, the actor in rate-limiter.actor.ts.
+ */
+export class RateLimiter {
+  readonly #gateway: string;
+  readonly #clock: Clock;
+  readonly #tables = new RateLimitTables();
+  // The tables that apply to the request under check. Never shortened, so that a check allocates nothing.
+  readonly #applying: RateLimitTable[] = [];
+  #config: RateLimiterConfig;
+  #latest = Number.NEGATIVE_INFINITY;
+  #withoutRoom = 0;
+  #faults = 0;
+
+  /** @throws GenApiError `invalid_option`, listing every fault of the options */
+  constructor(gateway: string, clock: Clock, options: RateLimiterOptions = {}) {
+    this.#gateway = gateway;
+    this.#clock = clock;
+    this.#config = changedConfig(rateLimiterDefaults, options);
+    this.#tables.configure(this.#config);
+  }
+
+  /** Decides a request by all limits that apply to it, and counts it if it is let in. */
+  check(request: RateLimitedRequest): RateLimitDecision;
+  /** Decides by the limits of one scope and key alone, for a value at hand, and counts it if it is let in. */
+  check(value: RateLimitValue, scope: RateLimitScope, key: string): RateLimitDecision;
+  check(subject: RateLimitedRequest | RateLimitValue, scope: RateLimitScope = "global", key = ""): RateLimitDecision {
+    if (!this.#config.enabled) return allowed;
+    const now = this.#now();
+    let decision: RateLimitDecision;
+    let error: Error | null = null;
+    try {
+      const count = typeof subject === "object" ? this.#seek(subject, now) : this.#seekValue(subject, scope, key, now);
+      decision = this.#decide(count, now);
+    } catch (thrown) {
+      error = toError(thrown);
+      this.#faults++;
+      decision = this.#config.failOpen ? allowed : { allowed: false, retryAfterMs: retryAfterFaultMs, limit: null };
+    }
+    if (checkEvent.active || exceededEvent.active) {
+      this.#report(decision, typeof subject === "object" ? subject : scope, now, error);
+    }
+    return decision;
+  }
+
+  /** How much a value has used of every limit, or of those of one scope and key. Counts nothing. */
+  status(value: RateLimitValue, scope?: RateLimitScope, key?: string): RateLimitStatus[] {
+    const now = this.#now();
+    return this.#tables.matching(scope, key).map((table) => {
+      table.seek(keyOfValue(value), now);
+      const { limit, count } = table;
+      const remaining = Math.max(0, limit.maxRequests - count);
+      return { ...limit, count, remaining, retryAfterMs: table.retryAfterMs(now) };
+    });
+  }
+
+  /** Forgets the requests of a value (without one: of all values) by every limit, or by those of one scope and key. */
+  reset(value?: RateLimitValue, scope?: RateLimitScope, key?: string): void {
+    const now = this.#now();
+    const tables = this.#tables.matching(scope, key);
+    if (value === undefined) this.#tables.renew(tables);
+    else for (const table of tables) table.forget(keyOfValue(value), now);
+  }
+
+  /** A copy of the configuration. */
+  get config(): RateLimiterConfig {
+    return structuredClone(this.#config);
+  }
+
+  /** Every limit with its scope, the global ones first. */
+  get limits(): ScopedRateLimit[] {
+    return this.#tables.matching().map(({ limit }) => limit);
+  }
+
+  get statistics(): RateLimiterStatistics {
+    return {
+      userAndAddressKeys: this.#tables.userAndAddressKeys.keys,
+      deviceAndArgumentKeys: this.#tables.deviceAndArgumentKeys.keys,
+      windowBytes: this.#tables.bytes,
+      withoutRoom: this.#withoutRoom,
+      faults: this.#faults,
+    };
+  }
+
+  /**
+   * Replaces what `changes` gives. A limit is the same as before if scope, key and `windowMs` are, and keeps its counts.
+   * @throws GenApiError `invalid_option`, listing every fault
+   */
+  updateConfig(changes: Partial<RateLimiterConfig>): void {
+    this.#config = changedConfig(this.#config, changes);
+    this.#tables.configure(this.#config);
+  }
+
+  /** Forgets about `maxKeys` keys that have no request left in their window. */
+  sweep(maxKeys: number): { removed: number; more: boolean } {
+    return this.#tables.sweep(this.#now(), maxKeys);
+  }
+
+  // Should a clock go back, the windows would get times in disorder.
+  #now(): number {
+    const now = this.#clock.now();
+    if (now > this.#latest) this.#latest = now;
+    return this.#latest;
+  }
+
+  #seek(request: RateLimitedRequest, now: number): number {
+    const count = this.#seekIn(this.#tables.global, request, now, 0);
+    return this.#seekIn(this.#tables.ofApi(request.service, request.requestType), request, now, count);
+  }
+
+  #seekIn(tables: readonly RateLimitTable[], request: RateLimitedRequest, now: number, before: number): number {
+    let count = before;
+    for (const table of tables) {
+      const key = windowKeyOf(table.limit, request);
+      if (key === undefined) continue;
+      table.seek(key, now);
+      this.#applying[count++] = table;
+    }
+    return count;
+  }
+
+  #seekValue(value: RateLimitValue, scope: RateLimitScope, key: string, now: number): number {
+    let count = 0;
+    const tables = scope === "global" ? this.#tables.global : this.#tables.ofApi(scope.service, scope.requestType);
+    for (const table of tables) {
+      if (table.limit.key !== key) continue;
+      table.seek(keyOfValue(value), now);
+      this.#applying[count++] = table;
+    }
+    return count;
+  }
+
+  /** Decides by the first `count` tables that apply, in each of which the request's key is sought. */
+  #decide(count: number, now: number): RateLimitDecision {
+    let retryAfterMs = 0;
+    let refusing: RateLimitTable | undefined;
+    for (let at = 0; at < count; at++) {
+      const table = this.#applying[at] as RateLimitTable;
+      const ms = table.retryAfterMs(now);
+      if (ms <= retryAfterMs) continue;
+      retryAfterMs = ms;
+      refusing = table;
+    }
+    if (refusing !== undefined) return { allowed: false, retryAfterMs, limit: refusing.limit };
+
+    const full = this.#fullFor(count, now);
+    if (full !== undefined) {
+      this.#withoutRoom++;
+      if (!this.#config.failOpen) return { allowed: false, retryAfterMs: full.retryAfterMs(now), limit: null };
+    }
+    for (let at = 0; at < count; at++) {
+      const table = this.#applying[at] as RateLimitTable;
+      if (!table.isNew) table.record(now);
+      else if (full === undefined || table.cap.makeRoom(1, now)) table.open(now);
+    }
+    return allowed;
+  }
+
+  /** The cap that has no room for the new keys among the first `count` tables that apply. */
+  #fullFor(count: number, now: number): KeyCap | undefined {
+    const { userAndAddressKeys, deviceAndArgumentKeys } = this.#tables;
+    let users = 0;
+    let others = 0;
+    for (let at = 0; at < count; at++) {
+      const table = this.#applying[at] as RateLimitTable;
+      if (!table.isNew) continue;
+      if (table.cap === userAndAddressKeys) users++;
+      else others++;
+    }
+    if (users > 0 && !userAndAddressKeys.makeRoom(users, now)) return userAndAddressKeys;
+    if (others > 0 && !deviceAndArgumentKeys.makeRoom(others, now)) return deviceAndArgumentKeys;
+    return undefined;
+  }
+
+  #report(decision: RateLimitDecision, about: RateLimitedRequest | RateLimitScope, since: number, error: Error | null) {
+    const api = about === "global" ? { service: null, request_type: null } : apiOf(about);
+    const identity = { gateway: this.#gateway, ...api };
+    if (checkEvent.active) {
+      const duration_us = Math.round((this.#clock.now() - since) * 1000);
+      checkEvent.emit({ duration_us }, { ...identity, allowed: decision.allowed, error });
+    }
+    if (decision.allowed || decision.limit === null) return;
+    const { scope, key, maxRequests, windowMs } = decision.limit;
+    const limit = { scope: scopeName(scope), key, max_requests: maxRequests, window_ms: windowMs };
+    exceededEvent.emit({ retry_after_ms: decision.retryAfterMs }, { ...identity, ...limit });
+  }
+}
+
+function apiOf({ service, requestType }: { readonly service: string; readonly requestType: string }) {
+  return { service, request_type: requestType };
+}
