@@ -4,22 +4,27 @@ import { type Assigns, checkAssigns } from "./assigns.ts";
 import type { Refusal } from "./handshake.ts";
 import type { ConnectRequest, ResolvedSocketOptions } from "./socket-options.ts";
 
-/** Asks the host's `connect` who a client is. Always resolves, within `connectTimeoutMs`. */
+/**
+ * Asks the host's `connect` who a client is. Always resolves, within `connectTimeoutMs` or when `signal` aborts, whose
+ * reason is then the refusal.
+ */
 export async function authenticate(
   request: ConnectRequest,
   { connect, connectTimeoutMs }: ResolvedSocketOptions,
   clock: Clock,
+  signal: AbortSignal,
 ): Promise<{ readonly assigns: Assigns } | Refusal> {
   let timer: unknown;
-  const timeout = new Promise<Refusal>((resolve) => {
+  const givenUp = new Promise<Refusal>((resolve) => {
     const late = () => {
       const error = libraryError("timeout", `connect has not returned within ${connectTimeoutMs} ms`);
       resolve({ status: 503, reason: "connect timed out", error });
     };
     timer = clock.setTimeout(late, connectTimeoutMs);
+    signal.addEventListener("abort", () => resolve(signal.reason));
   });
   try {
-    return await Promise.race([ask(connect, request), timeout]);
+    return await Promise.race([ask(connect, request), givenUp]);
   } finally {
     clock.clearTimeout(timer);
   }

@@ -7,7 +7,7 @@ import {
   type Snapshot,
 } from "xstate";
 import { contain, type GracefulLogic } from "../actor/contain.ts";
-import { kill, type ShutdownEvent, shutdownEvent } from "../actor/exit.ts";
+import { isAlive, kill, type ShutdownEvent, shutdownEvent } from "../actor/exit.ts";
 import { toError } from "../core/errors.ts";
 import { closeCodes } from "../protocol/events.ts";
 import { channelActor } from "./channel.actor.ts";
@@ -41,7 +41,9 @@ export const connectionActor: ActorLogic<ConnectionSnapshot, ConnectionEvent, Co
     return { status: "active", output: undefined, error: undefined, connection, channels, children };
   },
   start({ connection, channels }, { self }) {
-    connection.attach(channels, () => self.send({ type: "connection.closed" }));
+    connection.attach(channels, () => {
+      if (isAlive(self)) self.send({ type: "connection.closed" });
+    });
   },
   transition(snapshot, event) {
     const { connection, channels } = snapshot;

@@ -19,6 +19,8 @@ export class Outbound {
   /** What goes before them: all that was gathered when a text came that was not ASCII, and that text. */
   #before: (string | Buffer)[] = [];
   #gatheredBytes = 0;
+  /** How much may wait now. */
+  #limit = 0;
   #isScheduled = false;
 
   /** @param onOverflow called when more than `maxBufferedBytes` wait for the reader and more is to be sent */
@@ -52,12 +54,15 @@ export class Outbound {
     const { socket, isOpen } = this.#transport;
     const latin1 = this.#latin1;
     const before = this.#before;
+    const bytes = this.#gatheredBytes;
     this.#latin1 = "";
     this.#gatheredBytes = 0;
     if (before.length > 0) this.#before = [];
     if (!isOpen) return;
-    // Looked at before the write: one message alone may be larger than the bound.
-    if (socket.writableLength > this.#maxBufferedBytes) {
+    const waiting = socket.writableLength;
+    // One message alone may be larger than the bound, and small ones may follow it while it is being read.
+    if (waiting <= this.#maxBufferedBytes) this.#limit = this.#maxBufferedBytes + bytes;
+    else if (waiting > this.#limit) {
       this.#onOverflow();
       return;
     }

@@ -41,8 +41,8 @@ export function createWsServer(
     closeTimeout: options.closeTimeoutMs,
   } as ConstructorParameters<typeof WebSocketServer>[0]);
 
-  /** Sockets whose `connect` is under way. */
-  const connecting = new Map<Socket, IncomingMessage>();
+  /** One for each client whose `connect` is under way; aborted with its refusal. */
+  const connecting = new Set<AbortController>();
 
   function refuse(request: IncomingMessage, socket: Socket, { status, reason, error }: Refusal): void {
     refuseEvent.emit(
@@ -54,9 +54,14 @@ export function createWsServer(
 
   async function welcome(greeting: Greeting, request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
     const { params, authToken } = greeting;
-    connecting.set(socket, request);
-    const answer = await authenticate({ params, authToken, request }, options, clock);
-    connecting.delete(socket);
+    const controller = new AbortController();
+    connecting.add(controller);
+    const gone = () => controller.abort({ status: 503, reason: "the client has gone" } satisfies Refusal);
+    socket.once("close", gone);
+    const answer = await authenticate({ params, authToken, request }, options, clock, controller.signal);
+    connecting.delete(controller);
+    // Left there it would keep the request alive as long as the socket.
+    socket.off("close", gone);
     if ("status" in answer) refuse(request, socket, answer);
     else server.handleUpgrade(request, socket, head, (ws) => open(ws, socket, request, greeting, answer.assigns));
   }
@@ -117,9 +122,8 @@ export function createWsServer(
     },
     close() {
       server.close();
-      for (const [socket, request] of connecting) {
-        refuse(request, socket, { status: 503, reason: "the listener stops" });
-      }
+      const refusal: Refusal = { status: 503, reason: "the listener stops" };
+      for (const controller of connecting) controller.abort(refusal);
     },
   };
 }

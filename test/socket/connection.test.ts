@@ -1,0 +1,302 @@
+import { createServer, type Server } from "node:http";
+import { describe, expect, it } from "vitest";
+import type { AnyActorRef } from "xstate";
+import { exitOf, kill } from "../../src/actor/exit.ts";
+import { type SupervisorRef, whichChildren } from "../../src/actor/supervisor-requests.ts";
+import { connectRaw } from "../support/raw-client.ts";
+import { SimulatedClock } from "../support/simulated-clock.ts";
+import { type Gateway, listenTo, openGateway } from "./open-gateway.ts";
+
+/** The actors of the open connections. */
+function connections(gateway: Gateway): AnyActorRef[] {
+  const supervisor = gateway.system.whereis<SupervisorRef>("connections");
+  return supervisor === undefined ? [] : whichChildren(supervisor).flatMap(({ ref }) => ref ?? []);
+}
+
+function channels(connection: AnyActorRef): Record<string, AnyActorRef> {
+  return (connection.getSnapshot() as { children: Record<string, AnyActorRef> }).children;
+}
+
+describe("a socket is closed", () => {
+  it.each([
+    ["with 1011, for text that is not JSON", 1011, "hello"],
+    ["with 1011, for JSON that is no message", 1011, '{"topic":"a"}'],
+    ["with 1011, for a binary frame of another kind", 1011, Buffer.from([1, 0, 0, 0, 0])],
+    ["with 1011, for an empty binary frame", 1011, Buffer.alloc(0)],
+    ["with 1009, for a frame that is too large", 1009, `["1","1","api:a","api","${"x".repeat(3_000)}"]`],
+  ])("%s, and no other notices", async (_what, code, frame) => {
+    await using gateway = await openGateway({ maxPayloadBytes: 1_000, maxFrameBytes: 2_000 });
+    const [client, other] = [await gateway.joined(), await gateway.joined()];
+    client.send(frame);
+    expect((await client.closed).code).toBe(code);
+    other.send(["1", "2", "api:a", "api", { still: "here" }]);
+    expect((await other.next())[4]).toEqual({ still: "here" });
+    expect(gateway.table.size).toBe(1);
+  });
+
+  it("with 1007, for text that is not UTF-8", async () => {
+    await using gateway = await openGateway();
+    const client = await gateway.joined();
+    client.socket.send(Buffer.from([0x22, 0xc3, 0x28, 0x22]), { binary: false });
+    expect((await client.closed).code).toBe(1007);
+  });
+
+  it("with 1002 when nothing was received for the idle time, whatever was sent", async () => {
+    const clock = new SimulatedClock();
+    await using gateway = await openGateway({ clock });
+    const [idle, alive, pinging] = [await gateway.joined(), await gateway.joined(), await gateway.joined()];
+    clock.advance(50_000);
+    await alive.settled();
+    pinging.socket.ping();
+    await new Promise((resolve) => pinging.socket.once("pong", resolve));
+    clock.advance(9_000);
+    await idle.socket.ping();
+    expect(gateway.table.size).toBe(3);
+    idle.socket.terminate();
+    await expect.poll(() => gateway.table.size).toBe(2);
+    clock.advance(41_000);
+    expect(gateway.table.size).toBe(2);
+    clock.advance(12_000);
+    expect((await alive.closed).code).toBe(1002);
+    expect((await pinging.closed).code).toBe(1002);
+  });
+
+  it("with 1001 when its token has expired", async () => {
+    const clock = new SimulatedClock();
+    await using gateway = await openGateway({
+      clock,
+      connect: ({ params }) => (params.forever ? {} : { expiresAt: new Date(clock.systemTime() + 5_000) }),
+    });
+    const client = await gateway.joined();
+    const forever = await gateway.joined("vsn=2.0.0&forever=1");
+    clock.advance(4_000);
+    await client.settled();
+    clock.advance(2_000);
+    expect(await client.closed).toEqual({ code: 1001, reason: "expired" });
+    await forever.settled();
+  });
+
+  it("with 1001 when its id is disconnected, with all others of that id", async () => {
+    await using gateway = await openGateway({ connect: ({ params }) => ({ id: String(params.id) }) });
+    const [a, b, other] = await Promise.all(["x", "x", "y"].map((id) => gateway.connect(`vsn=2.0.0&id=${id}`)));
+    expect(gateway.table.disconnect("x")).toBe(2);
+    expect((await a?.closed)?.code).toBe(1001);
+    expect((await b?.closed)?.code).toBe(1001);
+    await other?.settled();
+    expect(gateway.table.disconnect("nobody")).toBe(0);
+  });
+
+  it("with 1013 when it does not read, and its memory is given back", async () => {
+    await using gateway = await openGateway({ maxBufferedBytes: 100_000, closeTimeoutMs: 100 });
+    using closed = listenTo("connection.close");
+    const client = await gateway.joined();
+    client.send(["1", "2", "api:a", "api", {}]);
+    await client.reply("2");
+    client.socket.pause();
+    const { replyTo } = gateway.handled[0] as (typeof gateway.handled)[0];
+    const chunk = JSON.stringify("x".repeat(50_000));
+    // More than any kernel buffers on the way.
+    for (let n = 0; n < 400; n++) {
+      replyTo.push(chunk);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await expect.poll(() => closed.messages.length).toBe(1);
+    expect(closed.messages[0]?.metadata).toMatchObject({ code: 1013, reason: "the client does not read" });
+    expect(gateway.table.size).toBe(0);
+    client.socket.resume();
+  });
+
+  it("not by one answer alone, however large, nor by a client that reads", async () => {
+    await using gateway = await openGateway({ maxBufferedBytes: 10_000 });
+    gateway.handle = (_payload, _bytes, _caller, replyTo) =>
+      replyTo.answer(JSON.stringify("é".repeat(10_000_000)), "ok", "1");
+    const client = await gateway.joined();
+    client.send(["1", "2", "api:a", "api", {}]);
+    expect((await client.next())[4]).toHaveLength(10_000_000);
+    await client.reply("2");
+  });
+});
+
+describe("frames", () => {
+  it("leave in the order in which they were made, ASCII or not, small or large", async () => {
+    await using gateway = await openGateway();
+    gateway.handle = (_payload, _bytes, _caller, replyTo) => {
+      for (let n = 0; n < 400; n++) {
+        const text = ["plain", "é", "\ud83d\ude00", "x".repeat(130), "y".repeat(70_000), "ü".repeat(40_000)][
+          n % 6
+        ] as string;
+        replyTo.push(JSON.stringify({ n, text: n % 50 < 6 ? text : text.slice(0, 4) }));
+      }
+      replyTo.reply("ok", "{}");
+    };
+    const client = await gateway.joined();
+    client.send(["1", "2", "api:a", "api", {}]);
+    for (let n = 0; n < 400; n++) expect((await client.next())[4]).toMatchObject({ n });
+    await client.reply("2");
+  });
+
+  it("of a ping are answered by a pong with the same data", async () => {
+    await using gateway = await openGateway();
+    const client = await gateway.connect();
+    const pong = new Promise((resolve) => client.socket.once("pong", resolve));
+    client.socket.ping("abc");
+    expect(String(await pong)).toBe("abc");
+  });
+
+  it("sent just before the client closes are still handled, and the close is echoed", async () => {
+    await using gateway = await openGateway();
+    const client = await gateway.joined();
+    client.send(["1", "2", "api:a", "api", {}]);
+    client.socket.close(1000);
+    expect((await client.closed).code).toBe(1000);
+    expect(gateway.handled).toHaveLength(1);
+  });
+});
+
+describe("the actor of", () => {
+  it("a channel, killed, is gone alone: phx_error, and what ran for it is aborted", async () => {
+    await using gateway = await openGateway();
+    let reason = "";
+    gateway.handle = (_payload, _bytes, caller) => {
+      const abort = (why: string) => {
+        reason = why;
+      };
+      caller.calls.add({ requestId: "r", abort });
+    };
+    const client = await gateway.joined();
+    await client.join("api:b", "2");
+    client.send(["1", "3", "api:a", "api", {}]);
+    await client.settled();
+    const actors = channels(connections(gateway)[0] as AnyActorRef);
+    expect(Object.keys(actors)).toEqual(["api:a#1", "api:b#2"]);
+    kill(actors["api:a#1"] as AnyActorRef);
+    expect(await client.next()).toEqual(["1", "1", "api:a", "phx_error", { reason: "channel_crash" }]);
+    expect(reason).toBe("disconnected");
+    expect(Object.keys(actors)).toEqual(["api:b#2"]);
+    client.send(["2", "4", "api:b", "phx_leave", {}]);
+    expect((await client.reply("4"))[4]).toEqual({ status: "ok", response: {} });
+    expect(actors).toEqual({});
+  });
+
+  it("a connection, killed, closes its socket and ends its channels; no other notices", async () => {
+    await using gateway = await openGateway();
+    const [client, other] = [await gateway.joined(), await gateway.joined()];
+    const [actor] = connections(gateway) as [AnyActorRef];
+    const [channel] = Object.values(channels(actor)) as [AnyActorRef];
+    kill(actor);
+    expect((await client.closed).code).toBe(1011);
+    expect(exitOf(actor)).toBe("killed");
+    expect(exitOf(channel)).toBe("shutdown");
+    await other.settled();
+    expect(connections(gateway)).toHaveLength(1);
+  });
+
+  it("a connection ends normally when the client goes, however it goes", async () => {
+    await using gateway = await openGateway();
+    for (const go of ["close", "terminate"] as const) {
+      const client = await gateway.joined();
+      const [actor] = connections(gateway) as [AnyActorRef];
+      const [channel] = Object.values(channels(actor)) as [AnyActorRef];
+      client.socket[go]();
+      await expect.poll(() => exitOf(actor)).toBe("normal");
+      expect(exitOf(channel)).toBe("shutdown");
+      expect(connections(gateway)).toEqual([]);
+      expect(gateway.table.size).toBe(0);
+    }
+  });
+
+  it("the listener, killed, listens again on the same port, while open connections go on", async () => {
+    await using gateway = await openGateway();
+    const client = await gateway.joined();
+    const { url } = gateway;
+    for (let kills = 0; kills < 3; kills++) {
+      kill(gateway.system.whereis("listener") as AnyActorRef);
+      await client.settled();
+      const another = await gateway.connect();
+      await another.settled();
+    }
+    expect(gateway.url).toBe(url);
+    client.send(["1", "2", "api:a", "api", { still: "here" }]);
+    expect((await client.next())[4]).toEqual({ still: "here" });
+  });
+
+  it("the supervisor of connections, killed, closes them, and new ones can come", async () => {
+    await using gateway = await openGateway();
+    const client = await gateway.joined();
+    kill(gateway.system.whereis("connections") as AnyActorRef);
+    expect((await client.closed).code).toBe(1011);
+    await (await gateway.joined()).settled();
+  });
+});
+
+describe("a system that stops", () => {
+  it("closes its sockets with 1012, refuses those that were connecting, and leaves no timer behind", async () => {
+    const clock = new SimulatedClock();
+    const gateway = await openGateway({
+      clock,
+      connect: ({ params }) => (params.slow ? new Promise(() => undefined) : {}),
+      channels: [{ topic: "api:slow", join: () => new Promise(() => undefined) }],
+    });
+    const client = await gateway.connect();
+    client.send(["1", "1", "api:slow", "phx_join", {}]);
+    await client.settled();
+    const connecting = gateway.connect("vsn=2.0.0&slow=1");
+    connecting.catch(() => undefined);
+    await expect.poll(() => clock.pending).toBe(3);
+    expect(await gateway.system.shutdown()).toEqual({ reason: "stopped" });
+    expect((await client.closed).code).toBe(1012);
+    await expect(connecting).rejects.toMatchObject({ status: 503 });
+    await expect.poll(() => clock.pending).toBe(0);
+    await expect(connectRaw(`${gateway.url}/websocket`)).rejects.toMatchObject({ code: "ECONNREFUSED" });
+  });
+
+  it("does not wait longer for a client that does not answer than the close timeout", async () => {
+    const gateway = await openGateway({ closeTimeoutMs: 50 });
+    const client = await gateway.joined();
+    client.socket.pause();
+    await gateway.system.shutdown();
+    expect(gateway.table.size).toBe(0);
+    client.socket.resume();
+    await client.closed;
+  });
+});
+
+describe("a listener", () => {
+  it("that cannot have its port says host, port and why", async () => {
+    await using first = await openGateway();
+    const { port } = new URL(first.url);
+    const second = openGateway({ on: { host: "127.0.0.1", port: Number(port) } });
+    await expect(second).rejects.toMatchObject({
+      code: "listen_failed",
+      message: `Cannot listen on 127.0.0.1 port ${port}: EADDRINUSE`,
+    });
+  });
+
+  it("on a host's own server takes its path alone, gives it back and closes nothing of the host's", async () => {
+    const server = createServer((_request, response) => response.end("the host's own"));
+    let others = 0;
+    server.on("upgrade", (request, socket) => {
+      if (request.url === "/other") {
+        others += 1;
+        socket.end("HTTP/1.1 418 x\r\n\r\n");
+      }
+    });
+    await listening(server);
+    const gateway = await openGateway({ on: server });
+    const { url } = gateway;
+    const client = await gateway.joined();
+    await expect(connectRaw(url.replace("/socket", "/other"))).rejects.toMatchObject({ status: 418 });
+    expect(others).toBe(1);
+    const page = async () => (await fetch(url.replace("ws:", "http:"), { headers: { connection: "close" } })).text();
+    expect(await page()).toBe("the host's own");
+    await gateway.system.shutdown();
+    expect((await client.closed).code).toBe(1012);
+    expect(server.listenerCount("upgrade")).toBe(1);
+    expect(await page()).toBe("the host's own");
+    await new Promise((resolve) => server.close(resolve));
+  });
+});
+
+function listening(server: Server): Promise<void> {
+  return new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+}
