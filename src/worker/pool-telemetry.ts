@@ -41,7 +41,7 @@ export class PoolTelemetry {
     taskException.emit({ duration_us: this.#duration(task) }, { ...this.#identity(task.call), error });
   }
 
-  rejected(task: PoolTask, reason: Refusal, queueSize: number): void {
+  rejected(task: PoolTask, reason: Exclude<Refusal, "closed">, queueSize: number): void {
     if (taskRejected.active) taskRejected.emit({ queue_size: queueSize }, { ...this.#identity(task.call), reason });
   }
 

@@ -7,6 +7,7 @@ const refusals = {
   queue_full: refusal("The pool's queue is full"),
   circuit_open: refusal("The function keeps failing, its circuit is open"),
   draining: refusal("The pool takes no more calls"),
+  closed: refusal("There is no pool at the moment"),
 };
 
 /** Why a pool refuses a call. */

@@ -27,7 +27,7 @@ export interface WorkerPoolOptions {
   readonly startTimeoutMs: number;
   /** V8's limits for each thread; a thread that exceeds them is replaced. @default none */
   readonly resourceLimits?: ResourceLimits;
-  /** The threads' file. @default the package's own */
+  /** The threads' file, for tests of what a broken one does. @default the package's own */
   readonly threadFile?: URL;
   /** The pool could not keep threads alive and has closed itself; its calls were answered `unavailable`. */
   onFailed(error: GenApiError): void;
@@ -39,7 +39,7 @@ export const workerPoolDefaults = {
   maxQueueSize: 10_000,
   circuitBreakerThreshold: 10,
   circuitBreakerCooldownMs: 60_000,
-  wedgeGraceMs: 5_000,
+  wedgeGraceMs: 1_000,
   pingIntervalMs: 1_000,
   startTimeoutMs: 10_000,
 } satisfies Partial<WorkerPoolOptions>;

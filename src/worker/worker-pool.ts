@@ -130,11 +130,13 @@ export class WorkerPool {
 
   /**
    * Takes no more calls, waits for those it has, and ends its threads. Calls that have not answered after `drainMs`
-   * are `unavailable`, their signals abort. Closing again waits for the same end.
+   * are `unavailable`, their signals abort. Closing again waits for the same end; without `drainMs` it cuts the wait
+   * short.
    *
    * @param options `drainMs` defaults to 0
    */
   close({ drainMs = 0 }: { drainMs?: number } = {}): Promise<void> {
+    if (drainMs === 0) this.#drained?.();
     this.#closing ??= this.#close(drainMs);
     return this.#closing;
   }

@@ -2,6 +2,7 @@ import { systemClock } from "../../dist/core/clock.js";
 import type { GenApiError } from "../../dist/core/errors.js";
 import type { RequestIdentity } from "../../dist/core/request-info.js";
 import type { CancelReason } from "../../dist/worker/worker-call.js";
+import type { Pool } from "../../dist/worker/worker-pool.actor.js";
 import { WorkerPool } from "../../dist/worker/worker-pool.js";
 import { type WorkerPoolOptions, workerPoolDefaults } from "../../dist/worker/worker-pool-options.js";
 
@@ -46,7 +47,12 @@ export interface CallOptions {
 }
 
 /** Starts a call of a function in functions.mjs, or in another fixture. */
-export function start(pool: WorkerPool, name: string, args: unknown[] = [], options: CallOptions = {}): TestCall {
+export function start(
+  pool: Pick<Pool, "run">,
+  name: string,
+  args: unknown[] = [],
+  options: CallOptions = {},
+): TestCall {
   let settle!: (outcome: Outcome) => void;
   const outcome = new Promise<Outcome>((resolve) => {
     settle = resolve;
@@ -81,7 +87,7 @@ export function start(pool: WorkerPool, name: string, args: unknown[] = [], opti
 
 /** Runs a function to its end: its result. @throws GenApiError what the pool answers */
 export async function run(
-  pool: WorkerPool,
+  pool: Pick<Pool, "run">,
   name: string,
   args: unknown[] = [],
   options: CallOptions = {},
@@ -93,7 +99,7 @@ export async function run(
 
 /** Runs a function that must fail. */
 export async function failure(
-  pool: WorkerPool,
+  pool: Pick<Pool, "run">,
   name: string,
   args: unknown[] = [],
   options: CallOptions = {},

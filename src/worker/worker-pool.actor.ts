@@ -1,0 +1,65 @@
+import { fromResource, type ResourceLogic } from "../actor/resource.ts";
+import { refused } from "./unavailable.ts";
+import type { RunningTask, WorkerCall } from "./worker-call.ts";
+import { WorkerPool } from "./worker-pool.ts";
+import { type WorkerPoolOptions, type WorkerPoolStatus, workerPoolDefaults } from "./worker-pool-options.ts";
+
+/** What a supervised pool can be told: as {@link WorkerPoolOptions}, with defaults. */
+export type PoolOptions = Omit<WorkerPoolOptions, "onFailed" | keyof typeof workerPoolDefaults> &
+  Partial<typeof workerPoolDefaults>;
+
+/** A worker pool that a supervisor owns. */
+export interface Pool {
+  /** The child to start: opens the pool, fails when the pool fails, closes it on stop and crash. */
+  readonly logic: ResourceLogic;
+  /** How long the pool waits for its calls when its actor is asked to end; the child's shutdown bounds it. */
+  drainMs: number;
+  /** As {@link WorkerPool.run}, on the pool that is open now; while there is none, calls are `unavailable`. */
+  run(call: WorkerCall): RunningTask;
+  /** As {@link WorkerPool.verify}. */
+  verify(module: string, name: string): Promise<void>;
+  /** Null while there is none. */
+  status(): WorkerPoolStatus | null;
+}
+
+/** Makes a pool to be started by a supervisor; whoever runs calls keeps it across the restarts of its actor. */
+export function createPool(options: PoolOptions): Pool {
+  return new SupervisedPool(options);
+}
+
+const ended: RunningTask = { cancel: () => undefined };
+
+class SupervisedPool implements Pool {
+  readonly logic: ResourceLogic;
+  drainMs = 0;
+  #open: WorkerPool | null = null;
+
+  constructor(options: PoolOptions) {
+    this.logic = fromResource(({ fail }) => {
+      const pool = new WorkerPool({ ...workerPoolDefaults, ...options, onFailed: fail });
+      this.#open = pool;
+      return {
+        shutdown: () => pool.close({ drainMs: this.drainMs }),
+        close: () => {
+          if (this.#open === pool) this.#open = null;
+          void pool.close();
+        },
+      };
+    });
+  }
+
+  run(call: WorkerCall): RunningTask {
+    if (this.#open !== null) return this.#open.run(call);
+    call.failed(refused("closed"), false);
+    return ended;
+  }
+
+  async verify(module: string, name: string): Promise<void> {
+    if (this.#open === null) throw refused("closed");
+    await this.#open.verify(module, name);
+  }
+
+  status(): WorkerPoolStatus | null {
+    return this.#open?.status() ?? null;
+  }
+}
