@@ -43,21 +43,6 @@ export function faultsOf(error: z.ZodError): string[] {
   });
 }
 
-/**
- * Parses `value` with `schema`.
- * @throws GenApiError with `code`, listing every fault by its path
- */
-export function parseOrThrow<Schema extends z.ZodType>(
-  schema: Schema,
-  value: unknown,
-  code: ErrorCode,
-  what: string,
-): z.output<Schema> {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw faultsError(code, what, faultsOf(parsed.error));
-}
-
 /** One error for many faults. */
 export function faultsError(code: ErrorCode, what: string, faults: readonly string[]) {
   return libraryError(code, `${what}: ${faults.join("; ")}`);

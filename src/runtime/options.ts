@@ -2,11 +2,12 @@ import type { Server } from "node:http";
 import { availableParallelism } from "node:os";
 import { z } from "zod";
 import { holdsService, type Service } from "../config/define-service.ts";
-import type { FunConfigInput } from "../config/fun-config.ts";
+import { type FunConfigInput, validateFunConfig } from "../config/fun-config.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
-import { described, must, parseOrThrow } from "../core/faults.ts";
+import { described, faultsError, faultsOf, must } from "../core/faults.ts";
 import type { ChannelOptions } from "../socket/channel.ts";
 import { type SocketOptions, socketDefaults } from "../socket/socket-options.ts";
+import { workerPoolDefaults } from "../worker/worker-pool-options.ts";
 
 /** The threads that run functions, and how much they take on. */
 export interface WorkerPoolOptions {
@@ -20,7 +21,10 @@ export interface WorkerPoolOptions {
   readonly circuitBreakerThreshold?: number;
   /** How long an open circuit refuses calls before it lets one try, milliseconds. @default 60_000 */
   readonly circuitBreakerCooldown?: number;
-  /** How long a busy thread may give no sign of life before it is replaced, milliseconds. @default 1_000 */
+  /**
+   * How long a thread's event loop may stand still before the thread is replaced, milliseconds. A function that
+   * computes longer than that without an `await` is taken for an endless loop. @default 5_000
+   */
   readonly wedgeGraceMs?: number;
   /** Memory limits of each thread, as `worker_threads` takes them. @default Node's own */
   readonly resourceLimits?: {
@@ -112,7 +116,7 @@ const socketSchema = z.strictObject({
 const channelSchema = z.strictObject({
   topic: z.string({ error: must(topicRule) }).regex(/^[^*]+\*?$/, { error: must(topicRule) }),
   event: text().default("phoenix_gen_api"),
-  join: fun<NonNullable<ChannelOptions["join"]>>("a function").optional(),
+  join: fun<NonNullable<ChannelOptions["join"]>>("a function").default(() => () => ({})),
   overrideUserId: flag().default(true),
   requireVerifiedUserId: flag().default(false),
   replyMode: z.enum(["push", "reply"], { error: must('"push" or "reply"') }).default("push"),
@@ -129,11 +133,11 @@ const moduleUrl = described(
 
 const poolSchema = z.strictObject({
   threads: positive.default(() => Math.max(2, availableParallelism())),
-  asyncPoolSize: positive.default(1_000),
-  maxQueueSize: count(0).default(10_000),
-  circuitBreakerThreshold: positive.default(10),
-  circuitBreakerCooldown: milliseconds.default(60_000),
-  wedgeGraceMs: milliseconds.default(1_000),
+  asyncPoolSize: positive.default(workerPoolDefaults.maxInFlight),
+  maxQueueSize: count(0).default(workerPoolDefaults.maxQueueSize),
+  circuitBreakerThreshold: positive.default(workerPoolDefaults.circuitBreakerThreshold),
+  circuitBreakerCooldown: milliseconds.default(workerPoolDefaults.circuitBreakerCooldownMs),
+  wedgeGraceMs: milliseconds.default(workerPoolDefaults.wedgeGraceMs),
   resourceLimits: z
     .strictObject({
       maxOldGenerationSizeMb: positive.optional(),
@@ -144,58 +148,37 @@ const poolSchema = z.strictObject({
     .default({}),
 });
 
-const optionsSchema = z
-  .strictObject({
-    name: text().default("gen_api@127.0.0.1"),
-    listen: listenSchema.optional(),
-    server: z
-      .custom<Server>((value) => typeof (value as Server | null)?.on === "function", {
-        error: must("an http.Server or https.Server"),
-      })
-      .optional(),
-    socket: section(socketSchema),
-    channels: z.array(channelSchema, { error: must("a list of channels") }).default([]),
-    modules: z.record(z.string(), moduleUrl, { error: must("a map from module names to URLs") }).default({}),
-    // What is wrong inside a FunConfig is found, and told, when it is registered.
-    functions: z
-      .array(
-        z.custom<FunConfigInput | Service>((value) => typeof value === "object" && value !== null, {
-          error: must("a FunConfig or a service of defineService"),
-        }),
-        { error: must("a list of FunConfigs and services") },
-      )
-      .default([]),
-    mfaAllowlist: z
-      .array(text(), { error: must('a list of "module" or "module.function"') })
-      .transform((names) => new Set(names))
-      .nullable()
-      .default(null),
-    detailError: flag().default(false),
-    maxResultBytes: positive.default(8 * 1024 * 1024),
-    workerPool: section(poolSchema),
-    intensity: section(z.strictObject({ maxRestarts: count(0).default(3), withinMs: milliseconds.default(5_000) })),
-    clock: z
-      .custom<Clock>((value) => typeof (value as Clock | null)?.now === "function", {
-        error: must("a clock with now, systemTime, setTimeout and clearTimeout"),
-      })
-      .default(systemClock),
-    inspect: fun<InspectionObserver>("a function").optional(),
-  })
-  .superRefine(({ listen, server, functions, modules }, context) => {
-    if (server !== undefined && listen !== undefined && listen !== false) {
-      context.addIssue({
-        code: "custom",
-        path: ["listen"],
-        message: "must be left out when server is given",
-        input: listen,
-      });
-    }
-    functions.forEach((given, index) => {
-      if (!holdsService(given) || given.url !== null || Object.hasOwn(modules, given.service)) return;
-      const message = `is the service "${given.service}", which names no module: give defineService its import.meta.url, or add modules["${given.service}"]`;
-      context.addIssue({ code: "custom", path: ["functions", index], message, input: given });
-    });
-  });
+const optionsSchema = z.strictObject({
+  name: text().default("gen_api@127.0.0.1"),
+  listen: listenSchema.optional(),
+  server: z
+    .custom<Server>((value) => typeof (value as Server | null)?.on === "function", {
+      error: must("an http.Server or https.Server"),
+    })
+    .optional(),
+  socket: section(socketSchema),
+  channels: z.array(channelSchema, { error: must("a list of channels") }).default([]),
+  modules: z.record(z.string(), moduleUrl, { error: must("a map from module names to URLs") }).default({}),
+  // What is wrong inside one of them is told by functionFaults.
+  functions: z
+    .array(z.custom<FunConfigInput | Service>(), { error: must("a list of FunConfigs and services") })
+    .default([]),
+  mfaAllowlist: z
+    .array(text(), { error: must('a list of "module" or "module.function"') })
+    .transform((names) => new Set(names))
+    .nullable()
+    .default(null),
+  detailError: flag().default(false),
+  maxResultBytes: positive.default(8 * 1024 * 1024),
+  workerPool: section(poolSchema),
+  intensity: section(z.strictObject({ maxRestarts: count(0).default(3), withinMs: milliseconds.default(5_000) })),
+  clock: z
+    .custom<Clock>((value) => typeof (value as Clock | null)?.now === "function", {
+      error: must("a clock with now, systemTime, setTimeout and clearTimeout"),
+    })
+    .default(systemClock),
+  inspect: fun<InspectionObserver>("a function").optional(),
+});
 
 /** {@link GenApiOptions}, checked and with every default in place. */
 export type ResolvedOptions = z.output<typeof optionsSchema>;
@@ -205,7 +188,36 @@ export type ResolvedOptions = z.output<typeof optionsSchema>;
  * @throws GenApiError `invalid_option`, one for all, that lists every fault by its path
  */
 export function resolveOptions(options: unknown): ResolvedOptions {
-  return parseOrThrow(optionsSchema, options, "invalid_option", "Invalid options of startGenApi");
+  const parsed = optionsSchema.safeParse(options);
+  const given = Object(options) as Readonly<Record<string, unknown>>;
+  const faults = [...(parsed.success ? [] : faultsOf(parsed.error)), ...serverFaults(given), ...functionFaults(given)];
+  if (parsed.success && faults.length === 0) return parsed.data;
+  throw faultsError("invalid_option", "Invalid options of startGenApi", faults);
+}
+
+function serverFaults({ server, listen }: Readonly<Record<string, unknown>>): string[] {
+  return server === undefined || !listen ? [] : ["listen must be left out, or false, when server is given"];
+}
+
+/** What is wrong inside the given FunConfigs, and services whose module nobody names. */
+function functionFaults({ functions, modules }: Readonly<Record<string, unknown>>): string[] {
+  if (!Array.isArray(functions)) return [];
+  return functions.flatMap((given: unknown, index) => {
+    const path = `functions[${index}]`;
+    if (!holdsService(given)) return faultsAt(path, given);
+    const faults = given.functions.flatMap((config) => faultsAt(`${path} ${config.requestType}`, config));
+    if (given.url !== null || Object.hasOwn(Object(modules), given.service)) return faults;
+    const name = JSON.stringify(given.service);
+    return [
+      `${path} is the service ${name} without a module: give defineService its import.meta.url, or add modules[${name}]`,
+      ...faults,
+    ];
+  });
+}
+
+function faultsAt(path: string, config: unknown): string[] {
+  const validation = validateFunConfig(config);
+  return validation.ok ? [] : validation.faults.map((fault) => `${path}: ${fault}`);
 }
 
 /** A nested object that may be left out: its own defaults apply. */

@@ -1,0 +1,203 @@
+import { startChild, terminateChild } from "../actor/supervisor-requests.ts";
+import { type Closed, type System, startSystem } from "../actor/system.ts";
+import type { TreeNode } from "../actor/tree.ts";
+import { type CompiledFunction, compileFunction } from "../call/compile-function.ts";
+import { type HostCallOptions, HostCalls, type HostRequest } from "../call/host-calls.ts";
+import { Pipeline } from "../call/pipeline.ts";
+import type { Response } from "../call/response.ts";
+import { mainThread } from "../call/run-on-main.ts";
+import { RunningCalls } from "../call/running-calls.ts";
+import { ConfigStore } from "../config/config-store.ts";
+import { holdsService } from "../config/define-service.ts";
+import { Deadlines } from "../core/deadlines.ts";
+import { resolveChannel } from "../socket/channel.ts";
+import { ConnectionTable } from "../socket/connection-table.ts";
+import type { ListenAddress } from "../socket/http-server.ts";
+import { createListener, type Listener } from "../socket/listener.actor.ts";
+import { createPool, type Pool } from "../worker/worker-pool.actor.ts";
+import { ConfigCache } from "./config-cache.ts";
+import { gatewayTree, listenerSpec, names } from "./gateway-tree.ts";
+import { type GenApiOptions, type InspectionObserver, type ResolvedOptions, resolveOptions } from "./options.ts";
+
+/** A running gateway. */
+export interface Runtime extends AsyncDisposable {
+  readonly name: string;
+  /** Where clients connect; undefined while it does not listen. */
+  readonly address: ListenAddress | undefined;
+  /** The functions that it knows. */
+  readonly configCache: ConfigCache;
+  /** Always resolves: `{reason: "stopped"}`, or with the error that ended the tree. */
+  readonly closed: Promise<Closed>;
+  /**
+   * Calls a function as a client would, through the same pipeline.
+   * @returns its result
+   * @throws GenApiError with the code of the failed Response
+   */
+  call<Result = unknown>(request: HostRequest, options?: HostCallOptions): Promise<Result>;
+  /** Calls a function. @returns the Response as a client would get it; never rejects */
+  request<Result = unknown>(request: HostRequest, options?: HostCallOptions): Promise<Response<Result>>;
+  /** Closes (1001) every connection whose `connect` gave it this `id`. @returns how many */
+  disconnect(id: string): number;
+  /** The supervision tree as it is now. */
+  tree(): TreeNode;
+  /** Watches every actor with an XState inspection observer. @returns how to stop that */
+  inspect(observer: InspectionObserver): () => void;
+  /**
+   * Lets nobody in any more, waits up to `drainMs` (default 0) for running calls, answers the others `unavailable`,
+   * closes the connections (1012) and stops the tree in reverse order of its start. Stopping again waits for the same end.
+   */
+  stop(options?: { readonly drainMs?: number }): Promise<Closed>;
+}
+
+/**
+ * Starts a gateway. It is ready when the promise resolves: its functions were found and it listens.
+ *
+ * @throws GenApiError `invalid_option` listing every fault by its path, `invalid_config`, `module_unreadable` or
+ * `function_missing` for a function that cannot run, `listen_failed`; nothing is left running then
+ */
+export async function startGenApi(options: GenApiOptions = {}): Promise<Runtime> {
+  const gateway = new Gateway(resolveOptions(options));
+  try {
+    await gateway.start();
+  } catch (error) {
+    await gateway.stop();
+    throw error;
+  }
+  return gateway;
+}
+
+class Gateway implements Runtime {
+  readonly name: string;
+  readonly configCache: ConfigCache;
+  readonly closed: Promise<Closed>;
+  readonly #options: ResolvedOptions;
+  readonly #system: System;
+  readonly #functions = new ConfigStore<CompiledFunction>();
+  readonly #running = new RunningCalls();
+  readonly #pool: Pool;
+  readonly #pipeline: Pipeline;
+  readonly #hostCalls: HostCalls;
+  readonly #connections: ConnectionTable;
+  readonly #listener: Listener | undefined;
+  #stopping: Promise<Closed> | undefined;
+
+  constructor(options: ResolvedOptions) {
+    const { name, clock, detailError, maxResultBytes, socket, listen, server } = options;
+    this.#options = options;
+    this.name = name;
+    const deadlines = new Deadlines(clock);
+    this.#pool = createPool({ name: names.asyncPool, clock, ...poolOptions(options) });
+    this.#pipeline = new Pipeline({
+      gateway: name,
+      clock,
+      deadlines,
+      running: this.#running,
+      functions: () => this.#functions,
+      executors: { main: mainThread, worker: this.#pool },
+      maxPayloadBytes: socket.maxPayloadBytes,
+      maxResultBytes,
+      detailError: () => detailError,
+    });
+    this.#hostCalls = new HostCalls(this.#pipeline, clock);
+    this.configCache = new ConfigCache({
+      store: this.#functions,
+      owner: () => this.#system.whereis(names.configCache),
+      compile: (config) =>
+        compileFunction(config, {
+          modules: modulesOf(options),
+          mfaAllowlist: options.mfaAllowlist,
+          verifyOnWorker: (url, fun) => this.#pool.verify(url, fun),
+        }),
+    });
+    const channels = options.channels.map(resolveChannel);
+    const context = { gateway: name, clock, channels, requests: this.#pipeline, options: socket };
+    this.#connections = new ConnectionTable(clock, socket);
+    const on = server ?? (listen === undefined || listen === false ? undefined : listen);
+    if (on !== undefined) {
+      this.#listener = createListener({ context, table: this.#connections, on, connections: names.connections });
+    }
+    this.#system = startSystem({
+      name: "gen_api",
+      clock,
+      intensity: options.intensity,
+      children: gatewayTree({ gateway: name, functions: this.#functions, asyncPool: this.#pool.logic }),
+      ...(options.inspect === undefined ? {} : { inspect: options.inspect }),
+    });
+    this.closed = this.#system.closed.then((closed) => {
+      this.#pipeline.drain();
+      this.#running.abortAll("stopped");
+      deadlines.close();
+      return closed;
+    });
+  }
+
+  async start(): Promise<void> {
+    const configs = this.#options.functions.flatMap((given) => (holdsService(given) ? given.functions : [given]));
+    await this.configCache.batchAdd(configs);
+    if (this.#listener === undefined) return;
+    await startChild(this.#system.root, listenerSpec(this.#listener.logic));
+    await this.#listener.ready;
+  }
+
+  get address(): ListenAddress | undefined {
+    return this.#listener?.address;
+  }
+
+  call<Result>(request: HostRequest, options?: HostCallOptions): Promise<Result> {
+    return this.#hostCalls.call(request, options);
+  }
+
+  request<Result>(request: HostRequest, options?: HostCallOptions): Promise<Response<Result>> {
+    return this.#hostCalls.request(request, options);
+  }
+
+  disconnect(id: string): number {
+    return this.#connections.disconnect(id);
+  }
+
+  tree(): TreeNode {
+    return this.#system.tree();
+  }
+
+  inspect(observer: InspectionObserver): () => void {
+    return this.#system.inspect(observer);
+  }
+
+  stop({ drainMs = 0 }: { readonly drainMs?: number } = {}): Promise<Closed> {
+    this.#stopping ??= this.#stop(drainMs);
+    return this.#stopping;
+  }
+
+  async #stop(drainMs: number): Promise<Closed> {
+    const { clock } = this.#options;
+    this.#pipeline.drain();
+    if (this.#system.whereis(names.listener) !== undefined) await terminateChild(this.#system.root, names.listener);
+    let timer: unknown;
+    const late = new Promise<void>((resolve) => {
+      timer = clock.setTimeout(resolve, drainMs);
+    });
+    await Promise.race([this.#running.finished(), late]);
+    clock.clearTimeout(timer);
+    this.#running.abortAll("stopped");
+    await this.#system.shutdown();
+    return this.closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+/** The host's modules, and those that services of `defineService` name themselves. */
+function modulesOf({ modules, functions }: ResolvedOptions): Map<string, string> {
+  const named = new Map(Object.entries(modules));
+  for (const given of functions) {
+    if (holdsService(given) && given.url !== null && !named.has(given.service)) named.set(given.service, given.url);
+  }
+  return named;
+}
+
+function poolOptions({ workerPool }: ResolvedOptions) {
+  const { asyncPoolSize, circuitBreakerCooldown, ...rest } = workerPool;
+  return { ...rest, maxInFlight: asyncPoolSize, circuitBreakerCooldownMs: circuitBreakerCooldown };
+}

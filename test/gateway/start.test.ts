@@ -1,0 +1,182 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { defineService, type GenApiOptions, startGenApi } from "gen-api";
+import { describe, expect, test } from "vitest";
+import { WebSocket } from "ws";
+import { startTestGateway, urlOf } from "../support/gateway.ts";
+import { connectClient } from "../support/phoenix-client.ts";
+
+const broken = (name: string) => new URL(`../fixtures/${name}`, import.meta.url);
+const functionIn = (module: string, fun = "f", more = {}) => ({
+  service: "s",
+  requestType: "t",
+  nodes: "local" as const,
+  timeout: 1_000,
+  mfa: { module, function: fun },
+  ...more,
+});
+
+describe("wrong options are told in one error that lists every fault by its path:", () => {
+  test("all of them at once", async () => {
+    const options = {
+      name: "",
+      listen: { port: 70_000 },
+      socket: { path: "socket", maxChannels: 0, connect: "yes" },
+      channels: [{ topic: "a*b" }, { topic: "ok", replyMode: "both" }],
+      modules: { users: "./users.js" },
+      functions: [functionIn("m", "f", { timeout: 5 }), 7],
+      workerPool: { threads: 0, resourceLimits: { heap: 1 } },
+      detailError: "no",
+      inspect: 1,
+      unknown: true,
+    } as unknown as GenApiOptions;
+    const error = await startGenApi(options).catch((thrown) => thrown);
+    expect(error).toMatchObject({ name: "GenApiError", code: "invalid_option" });
+    for (const fault of [
+      'name must be a non-empty string, got ""',
+      "listen must be false or {host, port} with a port from 0 to 65535, got map",
+      'socket.path must be a path such as "/socket", got "socket"',
+      "socket.maxChannels must be a whole number of at least 1, got 0",
+      'socket.connect must be a function, got "yes"',
+      'channels[0].topic must be an exact topic, or one that ends in its only "*"',
+      'channels[1].replyMode must be "push" or "reply", got "both"',
+      'modules.users must be the URL of an ES module, such as new URL("./users.js", import.meta.url), got "./users.js"',
+      'functions[0]: timeout must be a whole number from 100 to 300000 (milliseconds) or "infinity", got 5',
+      "functions[1]",
+      "workerPool.threads must be a whole number of at least 1, got 0",
+      'workerPool.resourceLimits has unknown keys: "heap"',
+      'detailError must be true or false, got "no"',
+      "inspect must be a function",
+      'has unknown keys: "unknown"',
+    ]) {
+      expect(error.message).toContain(fault);
+    }
+  });
+
+  test("a service without a module", async () => {
+    const service = defineService("orphan", { f: { handler: () => 1 } });
+    await expect(startGenApi({ functions: [service] })).rejects.toThrow(
+      'functions[0] is the service "orphan" without a module: give defineService its import.meta.url, or add modules["orphan"]',
+    );
+  });
+
+  test("listen together with the host's own server", async () => {
+    await expect(startGenApi({ server: createServer(), listen: { port: 0 } })).rejects.toThrow("listen must be left out");
+  });
+
+  test("options that are no object", async () => {
+    for (const options of [null, 5, "x", []]) {
+      await expect(startGenApi(options as never)).rejects.toMatchObject({ code: "invalid_option" });
+    }
+  });
+});
+
+describe("a gateway that cannot start names the reason and leaves nothing running:", () => {
+  test("a port in use", async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
+    const { port } = other.address() as AddressInfo;
+    const error = await startTestGateway({ listen: { port } }).catch((thrown) => thrown);
+    expect(error).toMatchObject({ code: "listen_failed", cause: { code: "EADDRINUSE" } });
+    expect(error.message).toContain(`127.0.0.1:${port}`);
+    await new Promise((resolve) => other.close(resolve));
+  });
+
+  test.each(["worker", "main"] as const)("a module that cannot be imported (on the %s)", async (runOn) => {
+    const modules = { gone: broken("gone.js") };
+    const starting = startGenApi({ modules, functions: [functionIn("gone", "f", { runOn })] });
+    await expect(starting).rejects.toMatchObject({
+      code: "module_unreadable",
+      message: expect.stringContaining("fixtures/gone.js"),
+    });
+  });
+
+  test.each(["worker", "main"] as const)("a module without the function (on the %s)", async (runOn) => {
+    const modules = { m: broken("main-functions.js") };
+    const starting = startGenApi({ modules, functions: [functionIn("m", "nope", { runOn })] });
+    await expect(starting).rejects.toMatchObject({
+      code: "function_missing",
+      message: expect.stringMatching(/main-functions\.js.*"nope".*"echo"/),
+    });
+  });
+
+  test("a function of a module that is not in the list", async () => {
+    const modules = { m: broken("main-functions.js") };
+    await expect(startGenApi({ modules, functions: [functionIn("other")] })).rejects.toMatchObject({
+      code: "invalid_config",
+      message: expect.stringContaining(`mfa.module must be one of the gateway's modules ("m"), got "other"`),
+    });
+    const narrowed = { modules, mfaAllowlist: ["m.later"], functions: [functionIn("m", "echo")] };
+    await expect(startGenApi(narrowed)).rejects.toThrow("mfa m.echo is not in mfaAllowlist");
+    await using gateway = await startGenApi({ ...narrowed, functions: [functionIn("m", "later")] });
+    expect(gateway.configCache.count).toBe(1);
+  });
+});
+
+describe("on the host's own server", () => {
+  test("the gateway takes its own path, leaves other upgrades and requests alone, and does not close the server", async () => {
+    const server = createServer((_request, response) => response.end("the host's own"));
+    server.on("upgrade", (request, socket) => {
+      if (request.url === "/other") socket.end("HTTP/1.1 418 I'm a teapot\r\n\r\n");
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const gateway = await startTestGateway({ listen: false, server });
+
+    const client = await connectClient(urlOf(gateway));
+    expect((await client.request("add", { a: 1, b: 2 })).response.result).toBe(3);
+    expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe("the host's own");
+    const other = new WebSocket(`ws://127.0.0.1:${port}/other`);
+    expect(await new Promise((resolve) => other.on("error", resolve))).toMatchObject({ message: expect.stringContaining("418") });
+
+    await client.close();
+    await gateway.stop();
+    expect(server.listening).toBe(true);
+    expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe("the host's own");
+    await new Promise((resolve) => server.close(resolve));
+  });
+});
+
+describe("functions at run time", () => {
+  const modules = { m: broken("main-functions.js") };
+  const echo = functionIn("m", "echo", { argTypes: { msg: "string" } });
+
+  test("are added, replaced, disabled, enabled and deleted with no restart", async () => {
+    await using gateway = await startGenApi({ modules });
+    const say = async (version?: string) => {
+      const { success, result, error_code } = await gateway.request({
+        service: "s",
+        requestType: "t",
+        args: { msg: "hi" },
+        ...(version && { version }),
+      });
+      return success ? result : error_code;
+    };
+    const { configCache } = gateway;
+    expect(await say()).toBe("not_found");
+    await configCache.add(echo);
+    expect(await say()).toBe("hi");
+    await configCache.batchAdd([{ ...echo, version: "1.0.0", mfa: "m.nothing" }, { ...echo, version: "2.0.0" }]);
+    expect([await say(), await say("1.0.0")]).toEqual(["hi", null]);
+    expect(await configCache.disable("s", "t", "2.0.0")).toBe(true);
+    expect([await say(), await say("2.0.0")]).toEqual([null, "disabled"]);
+    expect(configCache.get("s", "t", "2.0.0")).toBe("disabled");
+    expect(await configCache.enable("s", "t", "2.0.0")).toBe(true);
+    expect(configCache.getLatest("s", "t")).toMatchObject({ version: "2.0.0" });
+    await configCache.update({ ...echo, version: "2.0.0", timeout: 300 });
+    expect(configCache.get("s", "t", "2.0.0")).toMatchObject({ timeout: 300 });
+    await expect(configCache.update({ ...echo, version: "3.0.0" })).rejects.toMatchObject({ code: "not_found" });
+    expect(configCache.status()).toEqual({ count: 3, services: { s: 3 } });
+    expect(await configCache.delete("s", "t", "2.0.0")).toBe(true);
+    expect(await configCache.delete("s", "t", "2.0.0")).toBe(false);
+    await configCache.clear();
+    expect([await say(), configCache.count, configCache.getAllServices()]).toEqual(["not_found", 0, []]);
+  });
+
+  test("of which one has a fault are none of them added", async () => {
+    await using gateway = await startGenApi({ modules });
+    const batch = gateway.configCache.batchAdd([echo, { ...echo, version: "x" }]);
+    await expect(batch).rejects.toMatchObject({ code: "invalid_config", message: expect.stringContaining("version must be") });
+    expect(gateway.configCache.count).toBe(0);
+  });
+});
