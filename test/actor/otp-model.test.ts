@@ -1,0 +1,329 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import type { AnyActorLogic, AnyActorRef } from "xstate";
+import type { ChildSpec } from "../../src/actor/child-spec.ts";
+import { fromDynamicSupervisor } from "../../src/actor/dynamic-supervisor.ts";
+import { kill } from "../../src/actor/exit.ts";
+import { fromResource } from "../../src/actor/resource.ts";
+import { fromSupervisor } from "../../src/actor/supervisor.ts";
+import {
+  deleteChild,
+  restartChild,
+  type SupervisorRef,
+  startChild,
+  terminateChild,
+} from "../../src/actor/supervisor-requests.ts";
+import { type System, startSystem } from "../../src/actor/system.ts";
+import type { TreeNode } from "../../src/actor/tree.ts";
+import { isGenApiError } from "../../src/core/errors.ts";
+import type { TelemetryMessage } from "../../src/telemetry/telemetry.ts";
+import { SimulatedClock, settled } from "../support/simulated-clock.ts";
+import { type Node, OtpModel, type Slot, type Spec, shutdownMs } from "./otp-model.ts";
+
+// After each command time is let pass until everything is at rest: longer than all stops together can take.
+const restMs = 10_000;
+
+/** The real system, built from the same specs, with every worker's start and end noted. */
+class Real {
+  readonly clock = new SimulatedClock();
+  readonly log: string[] = [];
+  readonly failing = new Map<string, number>();
+  readonly system: System;
+  closed: string | undefined;
+
+  readonly #workers = { quick: this.#worker(false), stubborn: this.#worker(true) };
+
+  constructor(spec: Spec) {
+    const { strategy, intensity } = spec;
+    const children = spec.children.map((child) => this.childSpec(child));
+    this.system = startSystem({ name: spec.id, clock: this.clock, strategy, intensity, children });
+    void this.system.closed.then(({ reason }) => {
+      this.closed = reason;
+    });
+  }
+
+  childSpec(spec: Spec): ChildSpec {
+    const { id, restart } = spec;
+    const graceful = spec.kind === "worker" ? shutdownMs : "infinity";
+    return {
+      id,
+      name: id,
+      restart,
+      shutdown: spec.shutdown === "time" ? graceful : "brutal_kill",
+      logic: this.#logic(spec),
+    };
+  }
+
+  ref(id: string): AnyActorRef {
+    const ref = id === this.system.name ? this.system.root : this.system.whereis(id);
+    if (ref === undefined) throw new Error(`${id} is not alive`);
+    return ref;
+  }
+
+  #logic(spec: Spec): AnyActorLogic {
+    const { strategy, intensity } = spec;
+    if (spec.kind === "worker") return spec.stubborn ? this.#workers.stubborn : this.#workers.quick;
+    if (spec.kind === "dynamic") return fromDynamicSupervisor({ intensity });
+    return fromSupervisor({ strategy, intensity, children: spec.children.map((child) => this.childSpec(child)) });
+  }
+
+  #worker(stubborn: boolean) {
+    return fromResource<undefined, { type: string }>(({ self, finish, clock }) => {
+      const { id } = self;
+      const failures = this.failing.get(id) ?? 0;
+      this.failing.set(id, Math.max(0, failures - 1));
+      if (failures > 0) throw new Error(`${id} does not start`);
+      this.log.push(`+${id}`);
+      // A resource that is forgotten shows as a timer that is left.
+      const held = clock.setTimeout(() => undefined, 1e12);
+      return {
+        close: () => {
+          clock.clearTimeout(held);
+          this.log.push(`-${id}`);
+        },
+        receive(event) {
+          if (event.type === "finish") finish();
+          if (event.type === "crash") throw new Error(`${id} crashed`);
+        },
+        ...(stubborn ? { shutdown: () => new Promise<void>(() => undefined) } : {}),
+      };
+    });
+  }
+}
+
+function shapeOf(node: Node): unknown {
+  return { id: node.spec.id, children: node.slots.map(slotShape) };
+}
+
+function slotShape({ spec, node, restarting, restarts }: Slot): unknown {
+  const status = node !== undefined ? "running" : restarting ? "restarting" : "stopped";
+  return { id: spec.id, status, restarts, children: node?.slots.map(slotShape) ?? [] };
+}
+
+function realShape({ id, status, restarts, children }: TreeNode): unknown {
+  return { id, status, restarts, children: children.map(realShape) };
+}
+
+/** Lets everything come to rest and compares all that can be seen. */
+async function compare(model: OtpModel, real: Real): Promise<void> {
+  const wait = model.now + restMs - real.clock.now();
+  await real.clock.advanceAsync(wait);
+  model.now += restMs;
+  expect(real.log).toEqual(model.log);
+  expect(real.closed === undefined).toBe(model.root !== undefined);
+  const living = model.nodes();
+  const workers = living.filter(({ spec }) => spec.kind === "worker").length;
+  expect(real.clock.pending).toBe(workers);
+  const names = living.slice(1).map(({ spec }) => spec.id);
+  expect(real.system.names().toSorted()).toEqual(names.toSorted());
+  if (model.root === undefined) return;
+  const { id, children } = real.system.tree();
+  expect({ id, children: children.map(realShape) }).toEqual(shapeOf(model.root));
+}
+
+async function codeOf(request: Promise<unknown>): Promise<string> {
+  return request.then(
+    () => "ok",
+    (error) => (isGenApiError(error) ? error.code : String(error)),
+  );
+}
+
+type Act = (model: OtpModel, real: Real) => Promise<void> | void;
+
+class Command implements fc.AsyncCommand<OtpModel, Real> {
+  readonly #text: string;
+  readonly #act: Act;
+  constructor(text: string, act: Act) {
+    this.#text = text;
+    this.#act = act;
+  }
+  check = (model: Readonly<OtpModel>) => model.root !== undefined;
+  async run(model: OtpModel, real: Real): Promise<void> {
+    await this.#act(model, real);
+    await compare(model, real);
+  }
+  toString = () => this.#text;
+}
+
+function pick<Item>(items: readonly Item[], index: number): Item | undefined {
+  return items[index % items.length];
+}
+
+const intensity = fc.record({ maxRestarts: fc.integer({ min: 0, max: 3 }), withinMs: fc.constantFrom(5000, 35_000) });
+
+/** Specs with unique ids, from a tree of shapes. */
+function numbered(shape: Shape, next: { id: number }, prefix: string): Spec {
+  next.id += 1;
+  const id = `${prefix}${next.id}`;
+  const children = shape.kind === "supervisor" ? shape.children.map((child) => numbered(child, next, prefix)) : [];
+  return { ...shape, id, stubborn: shape.kind === "worker" && shape.stubborn, children };
+}
+
+interface Shape extends Omit<Spec, "id" | "children"> {
+  readonly children: readonly Shape[];
+}
+
+const shape = fc.letrec<{ shape: Shape; worker: Shape }>((tie) => {
+  const common = {
+    restart: fc.constantFrom("permanent", "permanent", "transient", "temporary"),
+    shutdown: fc.constantFrom("time", "time", "brutal_kill"),
+    strategy: fc.constantFrom("one_for_one", "one_for_all", "rest_for_one"),
+    stubborn: fc.constantFrom(false, false, false, true),
+    intensity,
+  } as const;
+  return {
+    worker: fc.record({ ...common, kind: fc.constant("worker"), children: fc.constant([]) }),
+    shape: fc.oneof(
+      { depthSize: "small", maxDepth: 3 },
+      tie("worker"),
+      tie("worker"),
+      fc.record({ ...common, kind: fc.constant("dynamic"), children: fc.constant([]) }),
+      fc.record({
+        ...common,
+        kind: fc.constant("supervisor"),
+        children: fc.array(tie("shape"), { maxLength: 4 }),
+      }),
+    ),
+  } as never;
+});
+
+const root = fc
+  .record({
+    strategy: fc.constantFrom("one_for_one" as const, "one_for_all" as const, "rest_for_one" as const),
+    children: fc.array(shape.shape, { minLength: 1, maxLength: 4 }),
+  })
+  .map(
+    ({ strategy, children }): Spec => ({
+      id: "root",
+      kind: "supervisor",
+      restart: "permanent",
+      shutdown: "time",
+      stubborn: false,
+      strategy,
+      intensity: { maxRestarts: 5, withinMs: 35_000 },
+      children: children.map((child, index) => numbered(child, { id: 0 }, `${"abcd"[index]}`)),
+    }),
+  );
+
+let started = 0;
+const index = fc.nat(1000);
+
+const supervisorsOf = (model: OtpModel) => model.nodes().filter(({ spec }) => spec.kind !== "worker");
+const refOf = (real: Real, node: Node) => real.ref(node.spec.id) as SupervisorRef;
+
+const commands = [
+  index.map((n) =>
+    command(`crash ${n}`, (model, real) => {
+      const worker = pick(workersOf(model), n);
+      if (worker === undefined) return;
+      real.ref(worker.spec.id).send({ type: "crash" });
+      model.exit(worker, "error");
+    }),
+  ),
+  index.map((n) =>
+    command(`finish ${n}`, (model, real) => {
+      const worker = pick(workersOf(model), n);
+      if (worker === undefined) return;
+      real.ref(worker.spec.id).send({ type: "finish" });
+      model.exit(worker, "normal");
+    }),
+  ),
+  index.map((n) =>
+    command(`kill ${n}`, (model, real) => {
+      const node = pick(model.nodes().slice(1), n);
+      if (node === undefined) return;
+      kill(real.ref(node.spec.id));
+      model.kill(node);
+    }),
+  ),
+  fc.tuple(index, fc.integer({ min: 1, max: 3 })).map(([n, times]) =>
+    command(`fail the next ${times} starts of ${n}`, (model, real) => {
+      const worker = pick(workersOf(model), n);
+      if (worker === undefined) return;
+      model.failing.set(worker.spec.id, times);
+      real.failing.set(worker.spec.id, times);
+    }),
+  ),
+  fc.tuple(index, shape.worker, fc.boolean(), fc.boolean()).map(([n, child, fails, again]) =>
+    command(`start a child of ${n}`, async (model, real) => {
+      const supervisor = pick(supervisorsOf(model), n);
+      if (supervisor === undefined) return;
+      started += 1;
+      const present = again ? supervisor.slots.at(-1)?.spec.id : undefined;
+      const spec: Spec = { ...child, id: present ?? `n${started}`, children: [] };
+      if (fails && present === undefined) {
+        model.failing.set(spec.id, 1);
+        real.failing.set(spec.id, 1);
+      }
+      const code = await codeOf(startChild(refOf(real, supervisor), real.childSpec(spec)));
+      expect(code).toBe(model.startChild(supervisor, spec));
+    }),
+  ),
+  ...(["terminateChild", "restartChild", "deleteChild"] as const).map((name) =>
+    fc.tuple(index, index).map(([n, m]) =>
+      command(`${name} ${n} ${m}`, async (model, real) => {
+        const supervisor = pick(supervisorsOf(model), n);
+        if (supervisor === undefined) return;
+        const id = pick(supervisor.slots, m)?.spec.id ?? "nobody";
+        const request = { terminateChild, restartChild, deleteChild }[name];
+        const code = codeOf(request(refOf(real, supervisor), id));
+        const before = model.now;
+        const expected = model[name](supervisor, id);
+        await real.clock.advanceAsync(model.now - before);
+        expect(await code).toBe(expected);
+      }),
+    ),
+  ),
+  fc.constantFrom(1000, 20_000).map((ms) =>
+    command(`wait ${ms}`, async (model, real) => {
+      await real.clock.advanceAsync(ms);
+      model.now += ms;
+    }),
+  ),
+];
+
+function command(text: string, act: Act): Command {
+  return new Command(text, act);
+}
+
+function workersOf(model: OtpModel): Node[] {
+  return model.nodes().filter(({ spec }) => spec.kind === "worker");
+}
+
+it("does what OTP's rules say for random trees, crashes, kills, starts and stops, and leaves nothing behind", async () => {
+  await fc.assert(
+    fc.asyncProperty(root, fc.commands(commands, { maxCommands: 30 }), async (spec, plan) => {
+      const running = new Map<string, number>();
+      const count = (by: number) => (message: unknown) => {
+        const { metadata } = message as TelemetryMessage<"supervisor.child.exit">;
+        running.set(metadata.child, (running.get(metadata.child) ?? 0) + by);
+      };
+      const onStart = count(1);
+      const onExit = count(-1);
+      subscribe("gen_api.supervisor.child.start", onStart);
+      subscribe("gen_api.supervisor.child.exit", onExit);
+      try {
+        const model = new OtpModel(spec);
+        const real = new Real(spec);
+        await fc.asyncModelRun(async () => {
+          await compare(model, real);
+          return { model, real };
+        }, plan);
+        model.shutdown();
+        const closed = real.system.shutdown();
+        await real.clock.advanceAsync(restMs);
+        await closed;
+        await settled();
+        expect(real.log).toEqual(model.log);
+        expect(real.system.names()).toEqual([]);
+        expect(real.clock.pending).toBe(0);
+        expect([...running.values()].filter((living) => living !== 0)).toEqual([]);
+      } finally {
+        unsubscribe("gen_api.supervisor.child.start", onStart);
+        unsubscribe("gen_api.supervisor.child.exit", onExit);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
