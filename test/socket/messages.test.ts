@@ -106,7 +106,7 @@ describe("a join", () => {
   });
 
   it("that takes time holds back its own topic's messages, in their order, and nothing else", async () => {
-    let let_in: (reply: object) => void = () => undefined;
+    let letIn: (reply: object) => void = () => undefined;
     await using gateway = await openGateway({
       channels: [
         {
@@ -114,7 +114,7 @@ describe("a join", () => {
           event: "api",
           join: () =>
             new Promise((resolve) => {
-              let_in = resolve;
+              letIn = resolve;
             }),
         },
         { topic: "api:*", event: "api" },
@@ -128,7 +128,7 @@ describe("a join", () => {
     expect(await client.join("api:fast", "5")).toEqual(ok);
     await client.settled();
     expect(client.frames).toEqual([]);
-    let_in({});
+    letIn({});
     expect((await client.next()).slice(1, 4)).toEqual(["1", "api:slow", "phx_reply"]);
     expect(await client.next()).toEqual(["1", null, "api:slow", "api", { n: 1 }]);
     expect((await client.next())[1]).toBe("2");
@@ -139,7 +139,7 @@ describe("a join", () => {
   });
 
   it("that is not answered in time is refused, and what comes of it later is nothing", async () => {
-    let let_in: (reply: object) => void = () => undefined;
+    let letIn: (reply: object) => void = () => undefined;
     await using gateway = await openGateway({
       joinTimeoutMs: 20,
       channels: [
@@ -147,14 +147,14 @@ describe("a join", () => {
           topic: "api:slow",
           join: () =>
             new Promise((resolve) => {
-              let_in = resolve;
+              letIn = resolve;
             }),
         },
       ],
     });
     const client = await gateway.connect();
     expect(await client.join("api:slow")).toEqual({ status: "error", response: { reason: "join timed out" } });
-    let_in({});
+    letIn({});
     client.send(["1", "2", "api:slow", "phx_leave", {}]);
     expect(await client.next()).toEqual(["1", "2", "api:slow", "phx_reply", ok]);
   });
