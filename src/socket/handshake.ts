@@ -45,11 +45,6 @@ export function splitUrl({ url = "/" }: IncomingMessage): { readonly path: strin
   return mark === -1 ? { path: url, query: "" } : { path: url.slice(0, mark), query: url.slice(mark + 1) };
 }
 
-/** The address of the peer; an IPv4 one in IPv6's clothes as what it is. */
-export function addressOf(request: IncomingMessage): string {
-  return (request.socket.remoteAddress ?? "").replace(/^::ffff:(?=\d+\.)/i, "");
-}
-
 /** The caller's W3C trace context, or null. */
 export function traceOf({ headers }: IncomingMessage): TraceContext | null {
   const { traceparent, tracestate } = headers;

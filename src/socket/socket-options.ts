@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Assigns } from "./assigns.ts";
+import type { TrustProxy } from "./client-address.ts";
 import type { AllowedOrigins } from "./origin.ts";
 import type { QueryParams } from "./query-params.ts";
 
@@ -25,6 +26,11 @@ export interface SocketOptions {
   readonly connect?: (request: ConnectRequest) => Assigns | null | Promise<Assigns | null>;
   /** @default "same_host" */
   readonly allowedOrigins?: AllowedOrigins;
+  /**
+   * Which proxies are believed what `X-Forwarded-For` says: their number, or their addresses and networks. Without it
+   * a gateway behind a proxy takes all clients for one address. @default 0
+   */
+  readonly trustProxy?: TrustProxy;
   /** How many bytes a message's payload may have; larger ones are not parsed, and answered. @default 1_000_000 */
   readonly maxPayloadBytes?: number;
   /** How many bytes a message may have; a larger one closes its socket with 1009. @default 8_388_608 */
@@ -61,6 +67,7 @@ export const socketDefaults: ResolvedSocketOptions = {
   path: "/socket",
   connect: () => ({}),
   allowedOrigins: "same_host",
+  trustProxy: 0,
   maxPayloadBytes: 1_000_000,
   maxFrameBytes: 8 * 1024 * 1024,
   maxFragments: 1_024,

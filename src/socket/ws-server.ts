@@ -4,10 +4,11 @@ import { WebSocket, WebSocketServer } from "ws";
 import { telemetryEvent } from "../telemetry/telemetry.ts";
 import type { Assigns } from "./assigns.ts";
 import { authenticate } from "./authenticate.ts";
+import { clientAddress } from "./client-address.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionTable } from "./connection-table.ts";
 import { endWithStatus } from "./end-with-status.ts";
-import { addressOf, type Greeting, type Refusal, readHandshake, splitUrl, traceOf } from "./handshake.ts";
+import { type Greeting, type Refusal, readHandshake, splitUrl, traceOf } from "./handshake.ts";
 import { filterSecrets } from "./log-filter.ts";
 import type { SocketContext } from "./socket-context.ts";
 import type { Transport } from "./transport.ts";
@@ -15,6 +16,9 @@ import type { Transport } from "./transport.ts";
 const openEvent = telemetryEvent("connection.open");
 const closeEvent = telemetryEvent("connection.close");
 const refuseEvent = telemetryEvent("connection.refuse");
+
+// After how many messages of one client the others have their turn. Node would read two megabytes at once otherwise.
+const messagesPerTurn = 100;
 
 /** Turns upgrade requests into connections. */
 export interface WsServer {
@@ -31,6 +35,7 @@ export function createWsServer(
   onOpen: (connection: Connection) => void,
 ): WsServer {
   const { options, clock, gateway } = context;
+  const addressOf = clientAddress(options.trustProxy);
   const server = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -77,7 +82,12 @@ export function createWsServer(
       trace: traceOf(request),
     });
     let failure = "";
-    ws.on("message", (data, isBinary) => connection.receive(data as Buffer, isBinary));
+    let received = 0;
+    ws.on("message", (data, isBinary) => {
+      connection.receive(data as Buffer, isBinary);
+      received += 1;
+      if (received % messagesPerTurn === 0) pauseForOneTurn(ws);
+    });
     // The library closes the socket by itself then; "close" follows.
     ws.on("error", (error) => {
       failure = error.message;
@@ -126,6 +136,12 @@ export function createWsServer(
       for (const controller of connecting) controller.abort(refusal);
     },
   };
+}
+
+/** Whoever sends without end: the other sockets are read before it is read on. */
+function pauseForOneTurn(ws: WebSocket): void {
+  ws.pause();
+  setImmediate(() => ws.resume());
 }
 
 function transportOf(ws: WebSocket, socket: Socket): Transport {
