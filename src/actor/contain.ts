@@ -66,11 +66,16 @@ function containing(logic: AnyActorLogic): AnyActorLogic {
   const getInitialSnapshot = (scope: AnyScope, input: unknown): Snapshot<unknown> => {
     if (!isMachine) return logic.getInitialSnapshot(scope, input);
     const spawned: AnyActorRef[] = [];
-    const snapshot = logic.getInitialSnapshot(watching(scope, spawned), input);
-    if (snapshot.status !== "error" || spawned.length === 0) return snapshot;
-    // The actor will never run, nor will what it deferred: its children's names are given back here and now.
-    const atOnce = { ...scope, actionExecutor: runAction } as AnyScope;
-    logic.transition({ ...withChildren(snapshot, spawned), status: "active" } as never, stopEvent, atOnce);
+    let snapshot: Snapshot<unknown> | undefined;
+    // Nothing may be left to the actor: a failed init forgets what it deferred.
+    const atOnce = { ...scope, defer: (run: () => void) => run(), actionExecutor: runAction } as AnyScope;
+    const release = () => {
+      if (snapshot !== undefined) {
+        logic.transition({ ...withChildren(snapshot, spawned), status: "active" } as never, stopEvent, atOnce);
+      }
+    };
+    snapshot = logic.getInitialSnapshot(releasing(watching(scope, spawned), release), input) as Snapshot<unknown>;
+    if (snapshot.status === "error") release();
     return snapshot;
   };
 
@@ -86,6 +91,30 @@ function watching(scope: AnyScope, spawned: AnyActorRef[]): AnyScope {
       if (actorRef !== undefined) spawned.push(actorRef);
     }
     scope.actionExecutor(action);
+  };
+  return { ...scope, actionExecutor };
+}
+
+/**
+ * The scope of an init whose actions run `release` when they throw. The first actions of a machine run only when its
+ * children have been started already, and outside of any transition.
+ */
+function releasing(scope: AnyScope, release: () => void): AnyScope {
+  const actionExecutor: AnyScope["actionExecutor"] = (action) => {
+    const { exec } = action;
+    if (exec === undefined) {
+      scope.actionExecutor(action);
+      return;
+    }
+    const guarded: typeof exec = (info, params) => {
+      try {
+        exec(info, params);
+      } catch (error) {
+        release();
+        throw error;
+      }
+    };
+    scope.actionExecutor({ ...action, exec: guarded });
   };
   return { ...scope, actionExecutor };
 }

@@ -2,6 +2,7 @@ import type { ActorLogic, ActorScope, AnyActorRef, EventObject, Snapshot } from 
 import type { Clock } from "../core/clock.ts";
 import { toError } from "../core/errors.ts";
 import { contain, type GracefulLogic } from "./contain.ts";
+import { isAlive } from "./exit.ts";
 import { contextOf, whereis } from "./system-context.ts";
 
 /** What {@link fromResource}'s `open` is given. */
@@ -102,12 +103,15 @@ export function fromResource<Input = undefined, Event extends EventObject = Even
 }
 
 function scopeFor<Input>({ self }: { readonly self: AnyActorRef }, input: Input): ResourceScope<Input> {
+  const tell = (event: ResourceEvent) => {
+    if (isAlive(self)) self.send(event);
+  };
   return {
     input,
     self,
     clock: contextOf(self).clock,
-    fail: (error) => self.send({ type: "resource.failed", error: toError(error) }),
-    finish: () => self.send({ type: "resource.finished" }),
+    fail: (error) => tell({ type: "resource.failed", error: toError(error) }),
+    finish: () => tell({ type: "resource.finished" }),
     sendParent: (event) => self._parent?.send(event),
     whereis: (name) => whereis(self, name),
   };

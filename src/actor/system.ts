@@ -2,7 +2,7 @@ import { type AnyActorRef, createActor } from "xstate";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { toError } from "../core/errors.ts";
 import { contain } from "./contain.ts";
-import { exitOf, shutdownEvent } from "./exit.ts";
+import { exitOf, isAlive, shutdownEvent } from "./exit.ts";
 import { harmlessObserver, type InspectionObserver } from "./inspect.ts";
 import { fromSupervisor, type SupervisorOptions } from "./supervisor.ts";
 import type { SupervisorRef } from "./supervisor-requests.ts";
@@ -87,7 +87,7 @@ export function startSystem(options: SystemOptions): System {
       return () => subscription.unsubscribe();
     },
     shutdown() {
-      root.send(shutdownEvent);
+      if (isAlive(root)) root.send(shutdownEvent);
       return closed;
     },
   };
