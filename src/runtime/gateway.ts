@@ -123,10 +123,11 @@ class Gateway implements Runtime {
       children: gatewayTree({ gateway: name, functions: this.#functions, asyncPool: this.#pool.logic }),
       ...(options.inspect === undefined ? {} : { inspect: options.inspect }),
     });
-    this.closed = this.#system.closed.then((closed) => {
+    this.closed = this.#system.closed.then(async (closed) => {
       this.#pipeline.drain();
       this.#running.abortAll("stopped");
       deadlines.close();
+      await this.#pool.closed();
       return closed;
     });
   }

@@ -6,6 +6,7 @@ import { type FunConfigInput, validateFunConfig } from "../config/fun-config.ts"
 import { type Clock, systemClock } from "../core/clock.ts";
 import { described, faultsError, faultsOf, must } from "../core/faults.ts";
 import type { ChannelOptions } from "../socket/channel.ts";
+import { checkTrustProxy, type TrustProxy } from "../socket/client-address.ts";
 import { type SocketOptions, socketDefaults } from "../socket/socket-options.ts";
 import { workerPoolDefaults } from "../worker/worker-pool-options.ts";
 
@@ -98,6 +99,12 @@ const socketSchema = z.strictObject({
     .default(socketDefaults.path),
   connect: fun<NonNullable<SocketOptions["connect"]>>("a function").default(() => socketDefaults.connect),
   allowedOrigins: z.custom<NonNullable<SocketOptions["allowedOrigins"]>>().default(socketDefaults.allowedOrigins),
+  trustProxy: z
+    .custom<TrustProxy>()
+    .superRefine((value, context) => {
+      for (const message of checkTrustProxy(value)) context.addIssue({ code: "custom", message, input: value });
+    })
+    .default(socketDefaults.trustProxy),
   maxPayloadBytes: positive.default(socketDefaults.maxPayloadBytes),
   maxFrameBytes: positive.default(socketDefaults.maxFrameBytes),
   maxFragments: positive.default(socketDefaults.maxFragments),

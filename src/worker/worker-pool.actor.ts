@@ -20,6 +20,8 @@ export interface Pool {
   verify(module: string, name: string): Promise<void>;
   /** Null while there is none. */
   status(): WorkerPoolStatus | null;
+  /** Resolves when the threads of pools that were closed are gone: an actor that crashed cannot wait for them. */
+  closed(): Promise<void>;
 }
 
 /** Makes a pool to be started by a supervisor; whoever runs calls keeps it across the restarts of its actor. */
@@ -33,6 +35,7 @@ class SupervisedPool implements Pool {
   readonly logic: ResourceLogic;
   drainMs = 0;
   #open: WorkerPool | null = null;
+  readonly #closing = new Set<Promise<void>>();
 
   constructor(options: PoolOptions) {
     this.logic = fromResource(({ fail }) => {
@@ -42,7 +45,8 @@ class SupervisedPool implements Pool {
         shutdown: () => pool.close({ drainMs: this.drainMs }),
         close: () => {
           if (this.#open === pool) this.#open = null;
-          void pool.close();
+          const closed = pool.close().finally(() => this.#closing.delete(closed));
+          this.#closing.add(closed);
         },
       };
     });
@@ -61,5 +65,9 @@ class SupervisedPool implements Pool {
 
   status(): WorkerPoolStatus | null {
     return this.#open?.status() ?? null;
+  }
+
+  async closed(): Promise<void> {
+    await Promise.all(this.#closing);
   }
 }

@@ -61,7 +61,9 @@ describe("wrong options are told in one error that lists every fault by its path
   });
 
   test("listen together with the host's own server", async () => {
-    await expect(startGenApi({ server: createServer(), listen: { port: 0 } })).rejects.toThrow("listen must be left out");
+    await expect(startGenApi({ server: createServer(), listen: { port: 0 } })).rejects.toThrow(
+      "listen must be left out",
+    );
   });
 
   test("options that are no object", async () => {
@@ -78,7 +80,7 @@ describe("a gateway that cannot start names the reason and leaves nothing runnin
     const { port } = other.address() as AddressInfo;
     const error = await startTestGateway({ listen: { port } }).catch((thrown) => thrown);
     expect(error).toMatchObject({ code: "listen_failed", cause: { code: "EADDRINUSE" } });
-    expect(error.message).toContain(`127.0.0.1:${port}`);
+    expect(error.message).toBe(`Cannot listen on 127.0.0.1 port ${port}: EADDRINUSE`);
     await new Promise((resolve) => other.close(resolve));
   });
 
@@ -127,7 +129,9 @@ describe("on the host's own server", () => {
     expect((await client.request("add", { a: 1, b: 2 })).response.result).toBe(3);
     expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe("the host's own");
     const other = new WebSocket(`ws://127.0.0.1:${port}/other`);
-    expect(await new Promise((resolve) => other.on("error", resolve))).toMatchObject({ message: expect.stringContaining("418") });
+    expect(await new Promise((resolve) => other.on("error", resolve))).toMatchObject({
+      message: expect.stringContaining("418"),
+    });
 
     await client.close();
     await gateway.stop();
@@ -156,7 +160,10 @@ describe("functions at run time", () => {
     expect(await say()).toBe("not_found");
     await configCache.add(echo);
     expect(await say()).toBe("hi");
-    await configCache.batchAdd([{ ...echo, version: "1.0.0", mfa: "m.nothing" }, { ...echo, version: "2.0.0" }]);
+    await configCache.batchAdd([
+      { ...echo, version: "1.0.0", mfa: "m.nothing" },
+      { ...echo, version: "2.0.0" },
+    ]);
     expect([await say(), await say("1.0.0")]).toEqual(["hi", null]);
     expect(await configCache.disable("s", "t", "2.0.0")).toBe(true);
     expect([await say(), await say("2.0.0")]).toEqual([null, "disabled"]);
@@ -176,7 +183,10 @@ describe("functions at run time", () => {
   test("of which one has a fault are none of them added", async () => {
     await using gateway = await startGenApi({ modules });
     const batch = gateway.configCache.batchAdd([echo, { ...echo, version: "x" }]);
-    await expect(batch).rejects.toMatchObject({ code: "invalid_config", message: expect.stringContaining("version must be") });
+    await expect(batch).rejects.toMatchObject({
+      code: "invalid_config",
+      message: expect.stringContaining("version must be"),
+    });
     expect(gateway.configCache.count).toBe(0);
   });
 });
