@@ -1,6 +1,6 @@
 import { describe } from "../core/errors.ts";
 import { isForbiddenKey } from "./arg-types.ts";
-import { clip, Fault } from "./fault.ts";
+import { Fault } from "./fault.ts";
 
 /** How many lists and maps may lie within each other, the argument's own included. */
 const maxDepth = 32;
@@ -47,17 +47,16 @@ function checkItems(list: unknown[], around: number): Fault | null {
 
 function checkEntries(map: Record<string, unknown>, around: number): Fault | null {
   for (const key in map) {
-    const fault = checkEntry(key, map[key], around);
-    if (fault !== null) return fault;
+    if (isForbiddenKey(key)) return forbiddenKey(key);
+    const fault = checkJson(map[key], around);
+    if (fault !== null) return fault.atKey(key);
   }
   return null;
 }
 
-/** Checks one key of a map and the value under it, as {@link checkJson} does. */
-export function checkEntry(key: string, value: unknown, around: number): Fault | null {
-  if (isForbiddenKey(key)) return new Fault(`map without the key "${key}"`, "map with it");
-  const fault = checkJson(value, around);
-  return fault === null ? null : fault.atKey(key);
+/** The fault of a map with a key that could reach its prototype. */
+export function forbiddenKey(key: string): Fault {
+  return new Fault(`map without the key "${key}"`, "map with it");
 }
 
 /** The fault of a number that a double cannot hold: JSON's 1e400 arrives as Infinity. */
@@ -68,9 +67,4 @@ export function outOfRange(): Fault {
 /** What came, where its type alone would not say enough: a string that has not the form asked for. */
 export function cameAs(value: unknown): string {
   return typeof value === "string" ? `string of ${value.length} characters` : describe(value);
-}
-
-/** What came, where a map has a key that it should not. */
-export function withKey(key: string): string {
-  return `map with the key ${JSON.stringify(clip(key))}`;
 }
