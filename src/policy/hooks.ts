@@ -26,7 +26,7 @@ export interface HookContext {
 export type Accept<Value> = (value: unknown) => Value | null;
 
 /** What a before hook may return: either or both changed. Whatever else it returns changes nothing. */
-export interface Changes<Request, FunConfig> {
+interface Changes<Request, FunConfig> {
   readonly request?: Request;
   readonly funConfig?: FunConfig;
 }

@@ -11,7 +11,7 @@ export interface StickyLimits {
 }
 
 /** The defaults of {@link StickyLimits}. */
-export const defaultStickyLimits: StickyLimits = { ttlMs: 3_600_000, maxKeys: 100_000 };
+const defaultStickyLimits: StickyLimits = { ttlMs: 3_600_000, maxKeys: 100_000 };
 
 /** Where a key was placed; linked to those used just before and after it. */
 interface Placement {
