@@ -27,8 +27,8 @@ export interface SocketOptions {
   /** @default "same_host" */
   readonly allowedOrigins?: AllowedOrigins;
   /**
-   * Which proxies are believed what `X-Forwarded-For` says: their number, or their addresses and networks. Without it
-   * a gateway behind a proxy takes all clients for one address. @default 0
+   * Which proxies are believed what `X-Forwarded-For` says of a client's address. Without it a gateway behind a proxy
+   * takes all clients for one address. @default false
    */
   readonly trustProxy?: TrustProxy;
   /** How many bytes a message's payload may have; larger ones are not parsed, and answered. @default 1_000_000 */
@@ -67,7 +67,7 @@ export const socketDefaults: ResolvedSocketOptions = {
   path: "/socket",
   connect: () => ({}),
   allowedOrigins: "same_host",
-  trustProxy: 0,
+  trustProxy: false,
   maxPayloadBytes: 1_000_000,
   maxFrameBytes: 8 * 1024 * 1024,
   maxFragments: 1_024,

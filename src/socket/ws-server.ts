@@ -4,7 +4,7 @@ import { WebSocket, WebSocketServer } from "ws";
 import { telemetryEvent } from "../telemetry/telemetry.ts";
 import type { Assigns } from "./assigns.ts";
 import { authenticate } from "./authenticate.ts";
-import { clientAddress } from "./client-address.ts";
+import { clientAddressRule } from "./client-address.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionTable } from "./connection-table.ts";
 import { endWithStatus } from "./end-with-status.ts";
@@ -35,7 +35,9 @@ export function createWsServer(
   onOpen: (connection: Connection) => void,
 ): WsServer {
   const { options, clock, gateway } = context;
-  const addressOf = clientAddress(options.trustProxy);
+  const ruleOfAddress = clientAddressRule(options.trustProxy);
+  const addressOf = ({ socket, headers }: IncomingMessage) =>
+    ruleOfAddress(socket.remoteAddress ?? "", headers["x-forwarded-for"]?.toString());
   const server = new WebSocketServer({
     noServer: true,
     clientTracking: false,

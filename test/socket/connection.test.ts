@@ -153,6 +153,26 @@ describe("frames", () => {
   });
 });
 
+describe("a client that sends without end", () => {
+  it("has but a few of its messages read before the others have their turn", async () => {
+    await using gateway = await openGateway();
+    let inTurn = 0;
+    let most = 0;
+    gateway.handle = () => {
+      if (inTurn === 0) setImmediate(() => (inTurn = 0));
+      inTurn += 1;
+      most = Math.max(most, inTurn);
+    };
+    const client = await gateway.joined();
+    const payload = "x".repeat(1_000);
+    for (let n = 0; n < 2_000; n++) client.send([null, null, "api:a", "api", payload]);
+    await client.settled();
+    expect(gateway.handled).toHaveLength(2_000);
+    // A hundred, and what had been read from the network with the hundredth.
+    expect(most).toBeLessThanOrEqual(100 + 65_536 / 1_000);
+  });
+});
+
 describe("the actor of", () => {
   it("a channel, killed, is gone alone: phx_error, and what ran for it is aborted", async () => {
     await using gateway = await openGateway();
@@ -258,6 +278,29 @@ describe("a system that stops", () => {
     expect(gateway.table.size).toBe(0);
     client.socket.resume();
     await client.closed;
+  });
+});
+
+describe("at the end", () => {
+  it("no socket and no timer of a gateway is left, however its clients went", async () => {
+    const resources = () =>
+      process
+        .getActiveResourcesInfo()
+        .filter((name) => /TCP|Timeout|Immediate/.test(name))
+        .sort();
+    await new Promise((resolve) => setImmediate(resolve));
+    const before = resources();
+    {
+      await using gateway = await openGateway({ idleTimeoutMs: 5_000 });
+      const clients = await Promise.all(Array.from({ length: 20 }, () => gateway.joined()));
+      for (const [n, client] of clients.entries()) {
+        if (n % 4 === 0) client.socket.terminate();
+        if (n % 4 === 1) client.send("garbage");
+        if (n % 4 === 2) client.socket.close();
+      }
+      await expect(gateway.connect("vsn=9.9.9")).rejects.toMatchObject({ status: 403 });
+    }
+    await expect.poll(resources).toEqual(before);
   });
 });
 

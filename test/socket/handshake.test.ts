@@ -217,6 +217,23 @@ describe("the number of connections", () => {
   });
 });
 
+describe("the address of a client", () => {
+  it("is the peer's, or what a trusted proxy says, for limits and callers alike", async () => {
+    const headers = { "x-forwarded-for": "6.6.6.6, 1.1.1.1" };
+    await using trusting = await openGateway({ trustProxy: 1, maxConnectionsPerAddress: 1 });
+    const client = await trusting.connect("vsn=2.0.0", { headers });
+    await expect(trusting.connect("vsn=2.0.0", { headers })).rejects.toMatchObject(refused(429));
+    await trusting.connect();
+    await client.join("api:a");
+    client.send(["1", "2", "api:a", "api", {}]);
+    await client.reply("2");
+    expect(trusting.handled[0]?.caller.ipAddress).toBe("1.1.1.1");
+    await using wary = await openGateway({ maxConnectionsPerAddress: 1 });
+    await wary.connect("vsn=2.0.0", { headers });
+    await expect(wary.connect()).rejects.toMatchObject(refused(429));
+  });
+});
+
 describe("a request that is no upgrade", () => {
   it("is told what the socket's path is for, and 404 elsewhere", async () => {
     await using gateway = await openGateway();

@@ -1,8 +1,6 @@
-import type { IncomingMessage } from "node:http";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { resolveChannel } from "../../src/socket/channel.ts";
-import { clientAddress, type TrustProxy } from "../../src/socket/client-address.ts";
 import { filterSecrets } from "../../src/socket/log-filter.ts";
 import { parseQuery } from "../../src/socket/query-params.ts";
 
@@ -88,32 +86,4 @@ describe("a channel's topic", () => {
   it.each(["", "a*b", "**", "*a"])("%j can never be meant", (topic) => {
     expect(() => resolveChannel({ topic })).toThrow(/must be exact or end in its only "\*"/);
   });
-});
-
-describe("the address of a client", () => {
-  const from = (remoteAddress: string, forwarded?: string) =>
-    ({ socket: { remoteAddress }, headers: { "x-forwarded-for": forwarded } }) as unknown as IncomingMessage;
-
-  it.each<[TrustProxy, string, string | undefined, string]>([
-    [0, "10.0.0.1", "1.1.1.1", "10.0.0.1"],
-    [1, "10.0.0.1", "6.6.6.6, 1.1.1.1", "1.1.1.1"],
-    [2, "10.0.0.1", "6.6.6.6, 1.1.1.1, 10.0.0.2", "1.1.1.1"],
-    [3, "10.0.0.1", "1.1.1.1", "1.1.1.1"],
-    [1, "10.0.0.1", undefined, "10.0.0.1"],
-    [1, "10.0.0.1", "1.1.1.1, unknown", "10.0.0.1"],
-    [1, "::ffff:10.0.0.1", "::ffff:1.1.1.1", "1.1.1.1"],
-    [["10.0.0.0/8"], "10.0.0.1", "6.6.6.6, 1.1.1.1, 10.9.9.9", "1.1.1.1"],
-    [["10.0.0.0/8"], "11.0.0.1", "1.1.1.1", "11.0.0.1"],
-    [["::1", "fd00::/8"], "::1", "2001:db8::1, fd00::2", "2001:db8::1"],
-    [[], "10.0.0.1", "1.1.1.1", "10.0.0.1"],
-  ])("trusting %j, from %s with %j, is %s", (trust, peer, forwarded, expected) => {
-    expect(clientAddress(trust)(from(peer, forwarded))).toBe(expected);
-  });
-
-  it.each(["x", "10.0.0.0/33", "10.0.0.0/8/8", "10.0.0.0/", "::1/129", "10.0.0.0/-1"])(
-    "cannot be told with the proxy %j",
-    (network) => {
-      expect(() => clientAddress([network])).toThrow("trustProxy must list addresses and networks");
-    },
-  );
 });
