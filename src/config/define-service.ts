@@ -1,4 +1,4 @@
-import type { ArgType, ArgTypeName, ArgTypes } from "../arguments/declarations.ts";
+import type { ArgTypeName, ArgTypes } from "../arguments/declarations.ts";
 import { type HandlerHolder, holdsHandlers, markHandlers, type ServiceFunction } from "../core/load-function.ts";
 import type { RequestInfo } from "../core/request-info.ts";
 import type { FunConfigInput } from "./fun-config.ts";
@@ -20,20 +20,20 @@ interface ArgValues {
   any: unknown;
 }
 
-type ValueOf<Type extends ArgType> = Type extends ArgTypeName
+type ValueOf<Type> = Type extends ArgTypeName
   ? ArgValues[Type]
   : Type extends { readonly type: infer Name extends ArgTypeName }
     ? ArgValues[Name] | (Type extends { readonly allowNil: true } ? null : never)
     : never;
 
-/** What a handler receives: the arguments by name, validated. */
-export type ArgsOf<Args extends ArgTypes> = { -readonly [Name in keyof Args]: ValueOf<Args[Name]> };
+/** What a handler receives for these argument types: the arguments by name, validated. */
+export type ArgsOf<Args> = { -readonly [Name in keyof Args]: ValueOf<Args[Name]> };
 
 /** One function of a service: its handler, its arguments, and any field of a FunConfig that should not be the default. */
-export interface FunctionDefinition<Args extends ArgTypes>
+export interface FunctionDefinition<Args>
   extends Partial<Omit<FunConfigInput, "service" | "mfa" | "argTypes" | "argOrders">> {
   /** Argument types by name. @default none: the function takes no arguments */
-  readonly args?: Args;
+  readonly args?: Args & ArgTypes;
   /**
    * Receives the arguments as one object, and, when it declares a second parameter, the RequestInfo.
    * (One object, because TypeScript knows no order among an object's keys: positions could not be typed.)
@@ -49,9 +49,8 @@ export interface Service extends HandlerHolder {
   readonly functions: readonly FunConfigInput[];
 }
 
-type Definitions<Types extends Record<string, ArgTypes>> = {
-  readonly [Name in keyof Types]: FunctionDefinition<Types[Name]>;
-};
+// `Types` has no constraint: with one, a function without `args` would make TypeScript forget the types of all others.
+type Definitions<Types> = { readonly [Name in keyof Types]: FunctionDefinition<Types[Name]> };
 
 /**
  * Defines a service in a module of its own, which the gateway, its threads and service nodes all import:
@@ -66,16 +65,9 @@ type Definitions<Types extends Record<string, ArgTypes>> = {
  * has to name the module: `startGenApi({ modules: { user_service: url } })`. Defaults beside those of a FunConfig:
  * `nodes` "local", `timeout` 5 000 ms, `argOrders` "map", `requestInfo` as the handler's second parameter asks for it.
  */
-export function defineService<const Types extends Record<string, ArgTypes>>(
-  service: string,
-  url: string | URL,
-  functions: Definitions<Types>,
-): Service;
-export function defineService<const Types extends Record<string, ArgTypes>>(
-  service: string,
-  functions: Definitions<Types>,
-): Service;
-export function defineService<const Types extends Record<string, ArgTypes>>(
+export function defineService<const Types>(service: string, url: string | URL, functions: Definitions<Types>): Service;
+export function defineService<const Types>(service: string, functions: Definitions<Types>): Service;
+export function defineService<const Types>(
   service: string,
   ...rest: [string | URL, Definitions<Types>] | [Definitions<Types>]
 ): Service {

@@ -28,7 +28,9 @@ async function connect(gateway: Runtime) {
   const client = await connectClient(urlOf(gateway));
   clients.push(client);
   let closes = 0;
-  client.socket.onClose(() => closes++);
+  client.socket.onClose(() => {
+    closes++;
+  });
   return { client, closes: () => closes };
 }
 

@@ -99,7 +99,9 @@ describe("garbage on one socket", () => {
     await using gateway = await startTestGateway();
     const bystander = await connectClient(urlOf(gateway));
     let closes = 0;
-    bystander.socket.onClose(() => closes++);
+    bystander.socket.onClose(() => {
+      closes++;
+    });
     const { WebSocket } = await import("ws");
     const socket = new WebSocket(`${urlOf(gateway)}/websocket?vsn=2.0.0`);
     await once(socket, "open");

@@ -48,6 +48,7 @@ export async function connectClient(
     if (!response.async && !response.has_more) waiting.get(response.request_id)?.(response);
   });
   let count = 0;
+  const close = () => new Promise<void>((resolve) => socket.disconnect(() => resolve()));
 
   return {
     socket,
@@ -75,11 +76,7 @@ export async function connectClient(
       });
       return { response: await response, reply: await reply, order };
     },
-    close() {
-      return new Promise((resolve) => socket.disconnect(() => resolve()));
-    },
-    async [Symbol.asyncDispose]() {
-      await this.close();
-    },
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }

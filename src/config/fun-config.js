@@ -1,0 +1,103 @@
+import semver from "semver";
+import { z } from "zod";
+import { checkArgumentDeclarations } from "../arguments/declarations.js";
+import { described, faultsError, faultsOf, must } from "../core/faults.js";
+const name = z.string({ error: must("a non-empty string") }).min(1, { error: must("a non-empty string") });
+const mfaObject = z.strictObject({
+    module: name,
+    function: name,
+    args: z.array(z.unknown(), { error: must("a list of arguments") }).default([]),
+});
+const mfaText = z
+    .string()
+    .regex(/^[^.]+\.[^.]+$/)
+    .transform((text) => {
+    const [module = "", fun = ""] = text.split(".");
+    return { module, function: fun, args: [] };
+});
+const mfa = described(z.union([mfaObject, mfaText]), '{module, function, args} or "module.function"');
+const retries = z.int().min(0).max(100);
+const funConfigSchema = z.strictObject({
+    /** The function's public name. */
+    requestType: name,
+    /** The service that it belongs to. */
+    service: name,
+    /** Where it runs: on this gateway's threads, on one of the named nodes, or where a resolver function says. */
+    nodes: described(z.union([z.literal("local"), z.array(name).min(1), mfaObject]), '"local", a list of node names or a resolver {module, function, args}'),
+    chooseNodeMode: described(z.union([
+        z.enum(["random", "hash", "roundRobin"]),
+        z.strictObject({ hash: name }),
+        z.strictObject({ sticky: name }),
+    ]), '"random", "hash", "roundRobin", {hash: argument} or {sticky: argument}').default("random"),
+    /** Milliseconds for one attempt; a stream's time without a chunk. */
+    timeout: described(z.union([z.int().min(100).max(300_000), z.literal("infinity")]), 'a whole number from 100 to 300000 (milliseconds) or "infinity"'),
+    /** The function to call: a name of the executing node's `modules` and a function of that module. */
+    mfa,
+    // What these two may hold is checked by checkArgumentDeclarations, with all else that is wrong.
+    argTypes: z.custom().nullable().default(null),
+    argOrders: z.custom().default([]),
+    responseType: z
+        .enum(["sync", "async", "stream", "none"], { error: must('"sync", "async", "stream" or "none"') })
+        .default("sync"),
+    checkPermission: described(z.union([
+        z.literal(false),
+        z.literal("any_authenticated"),
+        z.strictObject({ arg: name }),
+        z.strictObject({ role: z.array(name).min(1) }),
+    ]), 'false, "any_authenticated", {arg: argument} or {role: [role, …]}').default(false),
+    permissionCallback: mfa.nullable().default(null),
+    version: z
+        .string({ error: must('a semantic version such as "1.0.0", or null') })
+        .refine((version) => semver.valid(version) === version, {
+        error: must('a semantic version such as "1.0.0", or null'),
+    })
+        .refine((version) => version !== "0.0.0", {
+        error: 'must not be "0.0.0": that version is reserved and means "the latest"',
+    })
+        .nullable()
+        .default(null),
+    disabled: z.boolean({ error: must("true or false") }).default(false),
+    retry: described(z.union([retries, z.strictObject({ sameNode: retries }), z.strictObject({ allNodes: retries })]), "null, a number of retries from 0 to 100, {sameNode: n} or {allNodes: n}")
+        .nullable()
+        .default(null),
+    beforeExecute: mfa.nullable().default(null),
+    afterExecute: mfa.nullable().default(null),
+    /** Milliseconds for each hook. */
+    hookTimeout: z
+        .int({ error: must("a whole number of milliseconds above 0") })
+        .min(1, { error: must("a whole number of milliseconds above 0") })
+        .default(5_000),
+    /** Appends a RequestInfo as the function's last argument. */
+    requestInfo: z.boolean({ error: must("true or false") }).default(false),
+    /** With `nodes: "local"`: on a thread of the pool, or on the gateway's own. */
+    runOn: z.enum(["worker", "main"], { error: must('"worker" or "main"') }).default("worker"),
+});
+/** Checks a configuration and fills in the defaults. Lists every fault, each naming its field; never throws. */
+export function validateFunConfig(value) {
+    try {
+        const parsed = funConfigSchema.safeParse(value);
+        const { argTypes, argOrders } = Object(value);
+        const faults = checkArgumentDeclarations(argTypes, argOrders);
+        if (parsed.success && faults.length === 0)
+            return { ok: true, config: parsed.data };
+        return { ok: false, faults: [...(parsed.success ? [] : faultsOf(parsed.error)), ...faults] };
+    }
+    catch (thrown) {
+        // A getter or proxy of the value's own threw while it was read.
+        return { ok: false, faults: [`cannot be read: ${String(thrown)}`] };
+    }
+}
+/** Whether {@link validateFunConfig} finds no fault. */
+export function isValidFunConfig(value) {
+    return validateFunConfig(value).ok;
+}
+/**
+ * The valid configuration in `value`.
+ * @throws GenApiError `invalid_config` that lists every fault
+ */
+export function parseFunConfig(value, what = "Invalid FunConfig") {
+    const validation = validateFunConfig(value);
+    if (validation.ok)
+        return validation.config;
+    throw faultsError("invalid_config", what, validation.faults);
+}
