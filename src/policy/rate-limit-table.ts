@@ -144,11 +144,12 @@ export class RateLimitTable implements Evictable {
   }
 }
 
-/** Whole milliseconds from `now` until a request of `time` has left its window. */
+/** The fewest whole milliseconds after which a request of `time` has left its window. */
 function waitMs(time: number, windowMs: number, now: number): number {
-  const ms = Math.max(1, Math.ceil(time + windowMs - now));
+  const ms = Math.ceil(time + windowMs - now);
   // Sums of fractions are rounded, and it is this comparison that will decide when the time has come.
-  return time > now + ms - windowMs ? ms + 1 : ms;
+  if (time > now + ms - windowMs) return ms + 1;
+  return ms > 1 && time <= now + (ms - 1) - windowMs ? ms - 1 : ms;
 }
 
 /** Any spread will do: whoever aims at a single shard meets an ordinary Map. */

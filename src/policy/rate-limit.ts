@@ -43,7 +43,7 @@ export interface RateLimitedRequest {
 
 /** Every fault of a limit, each beginning with the field that has it; none for a usable limit. */
 export function checkLimit(limit: unknown): string[] {
-  if (typeof limit !== "object" || limit === null) return [`limit must be a map, got ${shown(limit)}`];
+  if (typeof limit !== "object" || limit === null) return [`must be a limit, got ${shown(limit)}`];
   const { key, maxRequests, windowMs } = limit as Partial<Record<keyof RateLimit, unknown>>;
   const faults: string[] = [];
   if (!isName(key)) {

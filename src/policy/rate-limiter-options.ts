@@ -1,4 +1,5 @@
-import { faultsError, shown } from "../core/faults.ts";
+import { libraryError } from "../core/errors.ts";
+import { shown } from "../core/faults.ts";
 import { type ApiRateLimit, checkApiLimit, checkLimit, limitIdentity, type RateLimit } from "./rate-limit.ts";
 
 /** What can be changed while the gateway runs. */
@@ -47,7 +48,7 @@ export const rateLimiterDefaults: Required<RateLimiterOptions> = {
  */
 export function changedConfig(config: RateLimiterConfig, changes: Partial<RateLimiterConfig>): RateLimiterConfig {
   const faults = checkRateLimiterOptions(changes);
-  if (faults.length > 0) throw faultsError("invalid_option", "rateLimiter", faults);
+  if (faults.length > 0) throw libraryError("invalid_option", faults.map((fault) => `rateLimiter.${fault}`).join("; "));
   const {
     enabled = config.enabled,
     failOpen = config.failOpen,
@@ -95,6 +96,7 @@ function limitFaults<Limit>(
   if (!Array.isArray(limits)) return [`${name} must be a list of limits, got ${shown(limits)}`];
   const places = new Map<string, number>();
   return limits.flatMap((limit, place) => {
+    if (typeof limit !== "object" || limit === null) return [`${name}[${place}] must be a limit, got ${shown(limit)}`];
     const faults = check(limit).map((fault) => `${name}[${place}].${fault}`);
     if (faults.length > 0) return faults;
     const same = places.get(identity(limit));

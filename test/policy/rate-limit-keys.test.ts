@@ -1,0 +1,186 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { RateLimiter } from "../../src/policy/rate-limiter.ts";
+import type { RateLimiterOptions } from "../../src/policy/rate-limiter-options.ts";
+import { SimulatedClock } from "../support/simulated-clock.ts";
+
+const perUser = { key: "userId", maxRequests: 2, windowMs: 1000 };
+const perRoom = { key: "room", maxRequests: 2, windowMs: 1000 };
+
+function start(options: RateLimiterOptions) {
+  const clock = new SimulatedClock();
+  const limiter = new RateLimiter("gateway", clock, { globalLimits: [perUser, perRoom], ...options });
+  const check = (key: string, value: string | number) => limiter.check(value, "global", key).allowed;
+  const both = (userId: string, room: string) =>
+    limiter.check({ service: "s", requestType: "t", args: { room }, userId, deviceId: null, ipAddress: null });
+  return { clock, limiter, check, both };
+}
+
+const times = (count: number) => Array.from({ length: count }, (_, at) => at);
+
+describe("with maxKeys keys that all have requests in their windows", () => {
+  test("a new key is let in and not kept, or refused with failOpen false; both are counted", () => {
+    for (const failOpen of [true, false]) {
+      const { limiter, check } = start({ maxKeys: 3, failOpen });
+      for (const room of times(3)) check("room", room);
+      expect(times(5).map(() => check("room", "new"))).toEqual(times(5).map(() => failOpen));
+      expect(limiter.status("new", "global", "room")).toMatchObject([{ count: 0 }]);
+      expect(limiter.statistics).toMatchObject({ deviceAndArgumentKeys: 3, withoutRoom: 5 });
+    }
+  });
+
+  test("no key that has requests is forgotten for a new one: who is limited stays limited", () => {
+    const { limiter, check } = start({ maxKeys: 100 });
+    for (const room of times(100)) times(2).map(() => check("room", room));
+    for (const invented of times(10_000)) check("room", `invented ${invented}`);
+    expect(times(100).map((room) => check("room", room))).toEqual(times(100).map(() => false));
+    expect(limiter.statistics.deviceAndArgumentKeys).toBe(100);
+  });
+
+  test("a key that has no request left makes room at that very millisecond, whichever limit it is of", () => {
+    const { clock, limiter, check } = start({
+      globalLimits: [perRoom, { key: "deviceId", maxRequests: 2, windowMs: 300 }],
+      maxKeys: 2,
+      failOpen: false,
+    });
+    check("room", "a");
+    check("deviceId", "d");
+    expect(limiter.check("b", "global", "room")).toMatchObject({ allowed: false, retryAfterMs: 300, limit: null });
+    clock.advance(299);
+    expect(check("room", "b")).toBe(false);
+    clock.advance(1);
+    expect(check("room", "b")).toBe(true);
+    expect(limiter.status("a", "global", "room")).toMatchObject([{ count: 1 }]);
+    expect(limiter.check("c", "global", "room")).toMatchObject({ allowed: false, retryAfterMs: 700 });
+  });
+
+  test("the key that was used last stays longest", () => {
+    const { clock, check } = start({ maxKeys: 2, failOpen: false });
+    check("room", "a");
+    check("room", "b");
+    clock.advance(500);
+    check("room", "a");
+    clock.advance(500);
+    expect([check("room", "c"), check("room", "d")]).toEqual([true, false]);
+    expect([check("room", "a"), check("room", "a")]).toEqual([true, false]);
+  });
+
+  test("invented arguments take no room from users, nor users from them", () => {
+    const { limiter, check, both } = start({ maxKeys: 3, failOpen: false });
+    for (const room of times(3)) check("room", room);
+    expect(times(3).map((user) => check("userId", `user ${user}`))).toEqual([true, true, true]);
+    expect(limiter.statistics).toMatchObject({ userAndAddressKeys: 3, deviceAndArgumentKeys: 3 });
+    expect(both("user 0", "new").allowed).toBe(false);
+  });
+
+  test("the limits that have room still apply and count, and a refusal leaves no trace", () => {
+    for (const failOpen of [true, false]) {
+      const { limiter, check, both } = start({ maxKeys: 3, failOpen });
+      for (const room of times(3)) check("room", room);
+      const decisions = times(3).map((at) => both("ann", `new ${at}`).allowed);
+      expect(decisions).toEqual(failOpen ? [true, true, false] : [false, false, false]);
+      expect(limiter.status("ann", "global", "userId")).toMatchObject([{ count: failOpen ? 2 : 0 }]);
+    }
+  });
+
+  test("a request that needs two new keys and has room for one gets that one", () => {
+    const limits = [perRoom, { ...perRoom, windowMs: 5000 }];
+    for (const failOpen of [true, false]) {
+      const { limiter, check } = start({ globalLimits: limits, maxKeys: 3, failOpen });
+      expect(check("room", "a")).toBe(true);
+      expect(check("room", "b")).toBe(failOpen);
+      expect(limiter.statistics.deviceAndArgumentKeys).toBe(failOpen ? 3 : 2);
+    }
+  });
+});
+
+test("for any requests, never more keys are kept than maxKeys, and those kept are limited exactly", () => {
+  const step = fc.record({ gap: fc.nat(600), room: fc.nat(9), which: fc.constantFrom("room", "userId", "both") });
+  fc.assert(
+    fc.property(fc.array(step, { size: "max", maxLength: 200 }), fc.integer({ min: 1, max: 6 }), (steps, maxKeys) => {
+      const { clock, limiter, check, both } = start({ maxKeys, failOpen: false });
+      const accepted: { room: number; at: number }[] = [];
+      for (const { gap, room, which } of steps) {
+        clock.advance(gap);
+        const isLive = (other: { at: number }) => other.at > clock.now() - 1000;
+        const live = accepted.filter(isLive);
+        const liveRooms = new Set(live.map((other) => other.room));
+        if (which === "both") {
+          if (both(String(room), String(room + 100)).allowed) accepted.push({ room: room + 100, at: clock.now() });
+        } else if (which === "room") {
+          const allowed = check("room", String(room));
+          if (allowed) accepted.push({ room, at: clock.now() });
+          const hasRoom = liveRooms.has(room) || liveRooms.size < maxKeys;
+          expect(allowed).toBe(hasRoom && live.filter((other) => other.room === room).length < 2);
+        } else {
+          check("userId", String(room));
+        }
+        expect(limiter.statistics.userAndAddressKeys).toBeLessThanOrEqual(maxKeys);
+        expect(limiter.statistics.deviceAndArgumentKeys).toBeLessThanOrEqual(maxKeys);
+      }
+    }),
+  );
+});
+
+describe("a sweep", () => {
+  const users = (limiter: RateLimiter) => limiter.statistics.userAndAddressKeys;
+
+  test("forgets keys without requests only, at most as many as it is told, until none is left", () => {
+    const { clock, limiter, check } = start({});
+    for (const user of times(250)) check("userId", user);
+    clock.advance(500);
+    for (const user of times(50)) check("userId", user);
+    clock.advance(499);
+    expect(limiter.sweep(100)).toEqual({ removed: 0, more: false });
+    clock.advance(1);
+    expect([users(limiter), limiter.sweep(100), users(limiter)]).toEqual([250, { removed: 100, more: true }, 150]);
+    expect(limiter.sweep(100)).toEqual({ removed: 100, more: true });
+    expect([limiter.sweep(100), users(limiter)]).toEqual([{ removed: 0, more: false }, 50]);
+  });
+
+  test("counts a key with many requests as several", () => {
+    const { clock, limiter, check } = start({ globalLimits: [{ ...perUser, maxRequests: 1000 }] });
+    for (const user of times(10)) times(1000).map(() => check("userId", user));
+    clock.advance(1000);
+    expect(limiter.sweep(50)).toEqual({ removed: 5, more: true });
+  });
+
+  test("gives a million keys' memory back, none of its slices forgetting more than it may", () => {
+    const { clock, limiter, check } = start({ maxKeys: 1_000_000 });
+    for (const user of times(1_000_000)) check("userId", user);
+    expect(users(limiter)).toBe(1_000_000);
+    expect(limiter.statistics.windowBytes / 1_000_000).toBeLessThan(66);
+    clock.advance(1000);
+    let slices = 0;
+    for (let slice = limiter.sweep(1000); slice.more; slice = limiter.sweep(1000)) {
+      expect(slice.removed).toBe(1000);
+      slices++;
+    }
+    expect(slices).toBe(1000);
+    expect(users(limiter)).toBe(0);
+    expect(limiter.statistics.windowBytes).toBeLessThanOrEqual(2 * 65_536);
+  });
+});
+
+describe("a hostile client that invents a key with each request", () => {
+  test("makes memory grow to maxKeys and no further", () => {
+    const { clock, limiter, check } = start({ maxKeys: 10_000 });
+    for (const invented of times(100_000)) {
+      check("room", `invented ${invented}`);
+      clock.advance(0.01);
+    }
+    expect(limiter.statistics.deviceAndArgumentKeys).toBe(10_000);
+    expect(limiter.statistics.windowBytes).toBeLessThan(10_000 * 66 + 2 * 65_536);
+  });
+
+  test("frees neither itself nor others of a limit by user, and forgets nobody's counts", () => {
+    const { limiter, check, both } = start({ maxKeys: 1000 });
+    times(2).map(() => check("userId", "bob"));
+    times(2).map(() => check("room", "lobby"));
+    const decisions = times(50_000).map((at) => both("mallory", `invented ${at}`).allowed);
+    expect(decisions.filter(Boolean)).toHaveLength(2);
+    expect(times(50_000).filter((at) => check("room", `invented ${at}`))).toHaveLength(50_000);
+    expect([check("userId", "bob"), check("room", "lobby")]).toEqual([false, false]);
+    expect(limiter.statistics.userAndAddressKeys).toBe(2);
+  });
+});

@@ -1,0 +1,124 @@
+import { describe, expect, test } from "vitest";
+import { kill } from "../../src/actor/exit.ts";
+import { startSystem } from "../../src/actor/system.ts";
+import { type RateLimiterRef, rateLimiter } from "../../src/policy/rate-limiter.actor.ts";
+import { RateLimiter } from "../../src/policy/rate-limiter.ts";
+import { RateLimiterApi } from "../../src/policy/rate-limiter-api.ts";
+import type { RateLimiterOptions } from "../../src/policy/rate-limiter-options.ts";
+import { recordEvents } from "../support/record-events.ts";
+import { SimulatedClock } from "../support/simulated-clock.ts";
+
+const perUser = { key: "userId", maxRequests: 2, windowMs: 1000 };
+
+function start(options: RateLimiterOptions = {}, mayUpdateConfig = true) {
+  const clock = new SimulatedClock();
+  const limiter = new RateLimiter("gateway", clock, { globalLimits: [perUser], ...options });
+  const input = { gateway: "gateway", limiter, options };
+  const system = startSystem({
+    name: "test",
+    clock,
+    children: [{ id: "rate_limiter", logic: rateLimiter, input, name: "rate_limiter" }],
+  });
+  const ref = () => system.whereis<RateLimiterRef>("rate_limiter");
+  const api = new RateLimiterApi(limiter, ref, mayUpdateConfig);
+  const check = (userId: string) => api.check(userId, "global", "userId").allowed;
+  return { clock, system, ref, api, check, [Symbol.asyncDispose]: async () => void (await system.shutdown()) };
+}
+
+const countOf = (api: RateLimiterApi, userId: string) => api.status(userId)[0]?.count;
+
+describe("the rate limiter's actor", () => {
+  test("can crash: its successor goes on, and every count is as it was", async () => {
+    await using started = start();
+    const { clock, ref, api, check } = started;
+    check("ann");
+    const first = ref();
+    kill(first!);
+    expect(check("ann")).toBe(true);
+    await expect.poll(ref).not.toBe(first);
+    expect([check("ann"), countOf(api, "ann")]).toEqual([false, 2]);
+    await api.setGlobalLimits([{ ...perUser, maxRequests: 3 }]);
+    expect([check("ann"), check("ann")]).toEqual([true, false]);
+    clock.advance(2001);
+    expect(api.statistics().userAndAddressKeys).toBe(0);
+  });
+
+  test("forgets keys without requests every sweepIntervalMs, keysPerSweep at a time, and says so", async () => {
+    await using started = start({ sweepIntervalMs: 5000, keysPerSweep: 40 });
+    using events = recordEvents("rate_limiter.cleanup");
+    const { clock, api, check } = started;
+    for (let user = 0; user < 100; user++) check(`user ${user}`);
+    clock.advance(4999);
+    expect(api.statistics().userAndAddressKeys).toBe(100);
+    clock.advance(1);
+    expect(api.statistics().userAndAddressKeys).toBe(0);
+    expect(events.messages.map(({ measurements }) => measurements)).toEqual(
+      [40, 40, 20].map((removed) => ({ duration_us: 0, removed })),
+    );
+  });
+
+  test("leaves no timer behind when it stops", async () => {
+    const { clock, system } = start();
+    await system.shutdown();
+    expect(clock.pending).toBe(0);
+  });
+});
+
+describe("the host program", () => {
+  test("adds, replaces, removes and reads global limits; counts of those that stay are kept", async () => {
+    await using started = start();
+    const { api, check } = started;
+    check("ann");
+    const perAddress = { key: "ipAddress", maxRequests: 5, windowMs: 1000 };
+    await api.addGlobalLimit(perAddress);
+    await api.addGlobalLimit({ ...perUser, maxRequests: 7 });
+    expect(api.getGlobalLimits()).toEqual([perAddress, { ...perUser, maxRequests: 7 }]);
+    expect(api.getConfiguredLimits()).toEqual(api.getGlobalLimits().map((limit) => ({ scope: "global", ...limit })));
+    expect(api.status("ann", "global", "userId")).toMatchObject([{ count: 1, remaining: 6 }]);
+    expect(await api.removeGlobalLimit("ipAddress", 2000)).toBe(false);
+    expect(await api.removeGlobalLimit("ipAddress")).toBe(true);
+    await api.setGlobalLimits([]);
+    expect(api.getGlobalLimits()).toEqual([]);
+  });
+
+  test("is told every fault of a limit, and nothing changes or crashes", async () => {
+    await using started = start();
+    const { api, ref } = started;
+    const actor = ref();
+    const wrong = { key: "userId", maxRequests: -1, windowMs: 1000 };
+    for (const attempt of [
+      api.addGlobalLimit(wrong),
+      api.setGlobalLimits([wrong]),
+      api.addGlobalLimit(null as never),
+    ]) {
+      await expect(attempt).rejects.toMatchObject({ code: "invalid_option" });
+    }
+    expect(ref()).toBe(actor);
+    expect(api.getGlobalLimits()).toEqual([perUser]);
+  });
+
+  test("resets counts, which telemetry tells", async () => {
+    await using started = start();
+    using events = recordEvents("rate_limiter.reset");
+    const { api, check } = started;
+    check("ann");
+    check("bob");
+    await api.reset({ value: "ann", key: "userId" });
+    expect([countOf(api, "ann"), countOf(api, "bob")]).toEqual([0, 1]);
+    await api.reset();
+    expect(countOf(api, "bob")).toBe(0);
+    expect(events.messages.map(({ metadata }) => metadata)).toEqual([
+      { gateway: "gateway", scope: null, key: "userId", all_values: false },
+      { gateway: "gateway", scope: null, key: null, all_values: true },
+    ]);
+  });
+
+  test("may update the configuration only where the admin action is listed", async () => {
+    await using started = start({}, false);
+    await expect(started.api.updateConfig({ enabled: false })).rejects.toMatchObject({ code: "permission_denied" });
+    expect(started.api.getConfig().enabled).toBe(true);
+    await using listed = start();
+    await listed.api.updateConfig({ enabled: false });
+    expect(listed.api.getConfig().enabled).toBe(false);
+  });
+});
