@@ -134,7 +134,7 @@ export function stop(keeper: Keeper, child: Child): void {
 }
 
 /** Stops a child without asking. */
-export function forceStop(keeper: Keeper, child: Child): void {
+function forceStop(keeper: Keeper, child: Child): void {
   clearTimer(keeper, child);
   const { ref } = child;
   if (ref === undefined || !isAlive(ref)) return;

@@ -3,7 +3,7 @@ import { libraryError } from "../core/errors.ts";
 import { type Demonitor, monitor } from "./monitor.ts";
 
 /** An actor under a key, with what it registered beside. */
-export interface RegistryEntry<Value> {
+interface RegistryEntry<Value> {
   readonly ref: AnyActorRef;
   readonly value: Value;
 }

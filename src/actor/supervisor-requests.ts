@@ -16,7 +16,7 @@ export interface SupervisorLogic extends ActorLogic<SupervisorSnapshot, Supervis
 }
 
 /** What a supervisor is asked. */
-export type SupervisorRequest =
+type SupervisorRequest =
   | { readonly type: "supervisor.start_child"; readonly spec: ChildSpec; readonly from: From<AnyActorRef> }
   | { readonly type: "supervisor.terminate_child"; readonly id: string; readonly from: From<void> }
   | { readonly type: "supervisor.restart_child"; readonly id: string; readonly from: From<AnyActorRef> }

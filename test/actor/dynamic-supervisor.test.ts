@@ -155,8 +155,8 @@ describe("a dynamic supervisor", () => {
       const times: number[] = [];
       for (let i = 0; i < 2000; i += 1) {
         const from = performance.now();
-        void startChild(ref, child("one"));
-        void terminateChild(ref, "one");
+        void startChild(ref, child(`n${i}`));
+        void terminateChild(ref, `n${i}`);
         times.push(performance.now() - from);
       }
       await system.shutdown();

@@ -2,7 +2,7 @@
 // Children end in no time, except stubborn ones, which keep their supervisor waiting for the whole shutdown time.
 import type { Intensity, RestartType, Strategy } from "../../src/actor/child-spec.ts";
 
-export type Kind = "worker" | "supervisor" | "dynamic";
+type Kind = "worker" | "supervisor" | "dynamic";
 
 export interface Spec {
   readonly id: string;
