@@ -13,7 +13,7 @@ export { call, cast, type GenServerRef } from "./call.ts";
 export { noReply, refuse, stop } from "./handler-result.ts";
 
 /** What a server's functions can do beside their work. */
-interface Server {
+export interface Server {
   readonly self: AnyActorRef;
   readonly clock: Clock;
   /** The actor registered under `name` now. Ask at each use: a restart changes it. */
