@@ -1,3 +1,5 @@
+import type { ResponseStream } from "./response-stream.ts";
+
 /** Who asked for what, as plain data: it crosses threads and nodes. */
 export interface RequestIdentity {
   readonly requestId: string;
@@ -24,4 +26,6 @@ export interface TraceContext {
 export interface RequestInfo extends RequestIdentity {
   /** Aborts when the call's timeout is over, the client cancels or disconnects, or the gateway stops. */
   readonly signal: AbortSignal;
+  /** With a `stream` FunConfig: sends the chunks, for a function that is no generator. */
+  readonly stream?: ResponseStream;
 }

@@ -47,6 +47,7 @@ export class PoolCircuits {
 
   /** The function, or what it runs on, failed. */
   failed(task: PoolTask): void {
+    if (task.isVerification) return;
     if (task.trial !== null) {
       task.trial.failed();
       task.trial = null;
@@ -71,8 +72,8 @@ export class PoolCircuits {
     for (const called of this.#functions) this.#drop(called);
   }
 
-  #createBreaker({ call, function: called }: PoolTask): CircuitBreaker {
-    const target = { service: call.service, requestType: call.requestType };
+  #createBreaker({ target: { service, requestType }, function: called }: PoolTask): CircuitBreaker {
+    const target = { service, requestType };
     this.#functions.add(called);
     return new CircuitBreaker({
       threshold: this.#options.circuitBreakerThreshold,

@@ -1,21 +1,34 @@
+import type { GenApiError } from "../core/errors.ts";
 import type { Queued } from "./call-queue.ts";
 import type { Trial } from "./circuit-breaker.ts";
 import type { PoolFunction } from "./pool-function.ts";
+import type { PoolStream } from "./pool-stream.ts";
 import type { PoolThread } from "./pool-thread.ts";
-import type { CancelReason, RunningTask, WorkerCall } from "./worker-call.ts";
+import { op } from "./thread-protocol.ts";
+import type { CancelReason, RunningTask, WorkerTarget } from "./worker-call.ts";
 
 /** Who a task tells that its caller gave up. */
 export interface TaskOwner {
   cancel(task: PoolTask, reason: CancelReason): void;
 }
 
-/** A call and where it is. */
+/** Who hears of a task's outcome: the caller, or what stands for it. */
+export interface TaskListener {
+  /** @param json null only at a stream's end */
+  succeeded(json: string | null): void;
+  failed(error: GenApiError, begun: boolean): void;
+}
+
+/** A call, or a stream, and where it is. */
 export class PoolTask implements RunningTask, Queued<PoolTask> {
   readonly #owner: TaskOwner;
-  readonly call: WorkerCall;
+  readonly target: WorkerTarget;
+  readonly listener: TaskListener;
   readonly function: PoolFunction;
   /** What a thread does with it. */
   readonly op: number;
+  /** What takes its chunks, when it is a stream. */
+  readonly stream: PoolStream | null;
   before: PoolTask | null = null;
   after: PoolTask | null = null;
   /** Set while a thread has it. */
@@ -30,11 +43,25 @@ export class PoolTask implements RunningTask, Queued<PoolTask> {
   /** When the pool took it, for telemetry; 0 while nobody listens. */
   takenAt = 0;
 
-  constructor(owner: TaskOwner, call: WorkerCall, called: PoolFunction, code: number) {
+  constructor(
+    owner: TaskOwner,
+    target: WorkerTarget,
+    listener: TaskListener,
+    called: PoolFunction,
+    code: number,
+    stream: PoolStream | null,
+  ) {
     this.#owner = owner;
-    this.call = call;
+    this.target = target;
+    this.listener = listener;
     this.function = called;
     this.op = code;
+    this.stream = stream;
+  }
+
+  /** Whether the function is only to be loaded: nobody's request, not to be counted as one. */
+  get isVerification(): boolean {
+    return this.op === op.load;
   }
 
   cancel(reason: CancelReason): void {

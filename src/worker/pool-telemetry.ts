@@ -27,31 +27,33 @@ export class PoolTelemetry {
   }
 
   taken(task: PoolTask): void {
+    if (task.isVerification) return;
     if (taskStop.active || taskException.active) task.takenAt = this.#clock.now();
-    if (taskStart.active) taskStart.emit({ system_time: this.#clock.systemTime() }, this.#identity(task.call));
+    if (taskStart.active) taskStart.emit({ system_time: this.#clock.systemTime() }, this.#identity(task.target));
   }
 
   /** The function gave its answer, a GenApiError included. */
   stopped(task: PoolTask): void {
-    if (taskStop.active) taskStop.emit({ duration_us: this.#duration(task) }, this.#identity(task.call));
+    if (taskStop.active && !task.isVerification)
+      taskStop.emit({ duration_us: this.#duration(task) }, this.#identity(task.target));
   }
 
   failed(task: PoolTask, error: Error): void {
-    if (!taskException.active) return;
-    taskException.emit({ duration_us: this.#duration(task) }, { ...this.#identity(task.call), error });
+    if (!taskException.active || task.isVerification) return;
+    taskException.emit({ duration_us: this.#duration(task) }, { ...this.#identity(task.target), error });
   }
 
   rejected(task: PoolTask, reason: Exclude<Refusal, "closed">, queueSize: number): void {
-    if (taskRejected.active) taskRejected.emit({ queue_size: queueSize }, { ...this.#identity(task.call), reason });
+    if (taskRejected.active) taskRejected.emit({ queue_size: queueSize }, { ...this.#identity(task.target), reason });
   }
 
-  circuitOpened(call: Target, consecutiveFailures: number): void {
+  circuitOpened(target: Target, consecutiveFailures: number): void {
     if (!circuitOpen.active) return;
-    circuitOpen.emit({ consecutive_failures: consecutiveFailures }, this.#identity(call));
+    circuitOpen.emit({ consecutive_failures: consecutiveFailures }, this.#identity(target));
   }
 
-  circuitClosed(call: Target): void {
-    if (circuitClose.active) circuitClose.emit({ system_time: this.#clock.systemTime() }, this.#identity(call));
+  circuitClosed(target: Target): void {
+    if (circuitClose.active) circuitClose.emit({ system_time: this.#clock.systemTime() }, this.#identity(target));
   }
 
   threadLost(error: Error, callsLost: number): void {

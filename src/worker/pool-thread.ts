@@ -21,8 +21,10 @@ import type { CancelReason } from "./worker-call.ts";
 /** What a thread tells its pool. */
 export interface ThreadEvents {
   ready(thread: PoolThread): void;
-  /** A task left its slot, with its result. */
-  succeeded(task: PoolTask, json: string): void;
+  /** A stream's chunk. */
+  chunk(task: PoolTask, json: string): void;
+  /** A task left its slot, with its result; null at the end of a stream that had no last chunk. */
+  succeeded(task: PoolTask, json: string | null): void;
   /** A task left its slot; `begun` tells whether its function was called. */
   failed(task: PoolTask, data: ThrownData, begun: boolean): void;
   stray(error: Error): void;
@@ -98,7 +100,7 @@ export class PoolThread implements Watched {
   /** Gives it a task; it leaves with the other entries of this turn. */
   send(task: PoolTask): void {
     const slot = this.#freeSlots.pop() ?? this.#slots.length;
-    const { call } = task;
+    const { target } = task;
     Atomics.store(this.#cells.begun, slot, 0);
     this.#slots[slot] = task;
     this.running++;
@@ -106,7 +108,12 @@ export class PoolThread implements Watched {
     task.slot = slot;
     task.sends++;
     while (this.#defined <= task.function.number) this.#define(this.#functions[this.#defined++] as PoolFunction);
-    this.#put(task.op, slot, task.function.number, call.maxResultBytes, call.identity, call.args);
+    this.#put(task.op, slot, task.function.number, target.maxResultBytes, target.identity, target.args);
+  }
+
+  /** Lets a stream that it has go on by so many chunks. */
+  grant(task: PoolTask, chunks: number): void {
+    this.#put(op.grant, task.slot, chunks, null, null, null);
   }
 
   /** Aborts the signal of a task that it has. */
@@ -193,23 +200,28 @@ export class PoolThread implements Watched {
 
   #read(entries: unknown[], at: number): void {
     const value = entries[at + 2];
+    const task = this.#slots[entries[at + 1] as number] as PoolTask;
     switch (entries[at]) {
+      case answer.result:
+        this.release(task);
+        this.#events.succeeded(task, value as string | null);
+        break;
+      case answer.chunk:
+        this.#events.chunk(task, value as string);
+        break;
+      case answer.failure: {
+        const begun = this.hasBegun(task);
+        this.release(task);
+        this.#events.failed(task, value as ThrownData, begun);
+        break;
+      }
       case answer.ready:
         this.ready = true;
         this.#events.ready(this);
-        return;
+        break;
       case answer.stray:
         this.#events.stray(toError(errorOf(value as ThrownData).cause));
-        return;
-    }
-    const task = this.#slots[entries[at + 1] as number] as PoolTask;
-    if (entries[at] === answer.result) {
-      this.release(task);
-      this.#events.succeeded(task, value as string);
-    } else {
-      const begun = this.hasBegun(task);
-      this.release(task);
-      this.#events.failed(task, value as ThrownData, begun);
+        break;
     }
   }
 }

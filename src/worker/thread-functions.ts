@@ -1,4 +1,7 @@
 import { loadFunction, type ServiceFunction } from "../core/load-function.ts";
+import type { ThreadOutbox } from "./thread-outbox.ts";
+import { answer } from "./thread-protocol.ts";
+import { internalData, type ThrownData } from "./thrown-data.ts";
 
 /** A function as a thread knows it. */
 export interface ThreadFunction {
@@ -12,9 +15,16 @@ export interface ThreadFunction {
   loading: Promise<ServiceFunction> | null;
 }
 
-/** The functions that a thread was told of, by the numbers that the pool gave them. */
+/** The functions that a thread was told of, by the numbers that the pool gave them, and who waits for their import. */
 export class ThreadFunctions {
+  readonly #outbox: ThreadOutbox;
   readonly #functions: ThreadFunction[] = [];
+  /** The slots that wait, and whether they still want to. */
+  readonly #waiting = new Map<number, { cancelled: boolean }>();
+
+  constructor(outbox: ThreadOutbox) {
+    this.#outbox = outbox;
+  }
 
   define(number: number, module: string, name: string): void {
     this.#functions[number] = { module, name, run: null, heldMs: Number.POSITIVE_INFINITY, loading: null };
@@ -25,19 +35,37 @@ export class ThreadFunctions {
   }
 
   /**
-   * Imports a function. A failure is not kept: the next call tries again.
-   *
-   * @throws GenApiError `module_unreadable` or `function_missing`
+   * Imports a function for the call in `slot`, then begins the call. When it cannot be loaded, or the call was
+   * cancelled meanwhile, that is the call's answer. A failed import is not kept: the next call tries again.
    */
-  load(called: ThreadFunction): Promise<ServiceFunction> {
-    called.loading ??= loadFunction(called.module, called.name)
-      .then((run) => {
-        called.run = run;
-        return run;
-      })
-      .finally(() => {
-        called.loading = null;
-      });
-    return called.loading;
+  async load(slot: number, called: ThreadFunction, begin: (run: ServiceFunction) => void): Promise<void> {
+    const wait = { cancelled: false };
+    this.#waiting.set(slot, wait);
+    const loaded = await this.#import(called);
+    this.#waiting.delete(slot);
+    if (typeof loaded !== "function") this.#outbox.put(answer.failure, slot, loaded);
+    else if (wait.cancelled)
+      this.#outbox.put(answer.failure, slot, internalData(new Error("Cancelled before it began")));
+    else begin(loaded);
+    this.#outbox.flushLater();
+  }
+
+  /** Keeps a call that waits from being begun. @returns whether it waits */
+  cancel(slot: number): boolean {
+    const wait = this.#waiting.get(slot);
+    if (wait !== undefined) wait.cancelled = true;
+    return wait !== undefined;
+  }
+
+  async #import(called: ThreadFunction): Promise<ServiceFunction | ThrownData> {
+    try {
+      called.loading ??= loadFunction(called.module, called.name);
+      called.run = await called.loading;
+      return called.run;
+    } catch (thrown) {
+      return internalData(thrown);
+    } finally {
+      called.loading = null;
+    }
   }
 }

@@ -1,8 +1,10 @@
 import type { RequestIdentity } from "../core/request-info.ts";
 import { ThreadCalls } from "./thread-calls.ts";
 import { ThreadFunctions } from "./thread-functions.ts";
+import { ThreadMarks } from "./thread-marks.ts";
 import { ThreadOutbox } from "./thread-outbox.ts";
-import { answer, cell, op, requestLength, type ThreadStart, viewCells } from "./thread-protocol.ts";
+import { answer, op, requestLength, type ThreadStart, viewCells } from "./thread-protocol.ts";
+import { ThreadStreams } from "./thread-streams.ts";
 import { internalData } from "./thrown-data.ts";
 import type { CancelReason } from "./worker-call.ts";
 
@@ -11,39 +13,58 @@ import type { CancelReason } from "./worker-call.ts";
  * the calls come over a port of their own, because a Piscina task for each call costs ten times as much.
  */
 export function threadLoop({ port, cells }: ThreadStart): Promise<void> {
-  const shared = viewCells(cells);
+  const marks = new ThreadMarks(viewCells(cells));
   const outbox = new ThreadOutbox(port);
-  const functions = new ThreadFunctions();
-  const calls = new ThreadCalls(functions, outbox, shared);
+  const functions = new ThreadFunctions(outbox);
+  const calls = new ThreadCalls(outbox, marks);
+  const streams = new ThreadStreams(outbox, marks);
 
   function obey(entries: unknown[], at: number): void {
     const slot = entries[at + 1] as number;
     switch (entries[at]) {
       case op.call:
-        calls.run(
-          slot,
-          functions.get(entries[at + 2] as number),
-          entries[at + 3] as number,
-          entries[at + 4] as RequestIdentity | null,
-          entries[at + 5] as unknown[],
-        );
-        break;
+      case op.stream:
       case op.load:
-        void calls.load(slot, functions.get(entries[at + 2] as number));
+        begin(entries, at);
         break;
       case op.cancel:
+        if (functions.cancel(slot)) break;
         calls.cancel(slot, entries[at + 2] as CancelReason);
+        streams.stop(slot, entries[at + 2] as CancelReason);
+        break;
+      case op.grant:
+        streams.grant(slot, entries[at + 2] as number);
         break;
       case op.define:
         functions.define(entries[at + 2] as number, entries[at + 4] as string, entries[at + 5] as string);
         break;
       case op.ping:
-        Atomics.store(shared.numbers, cell.pong, slot);
+        marks.pong(slot);
         break;
       case op.stop:
         calls.cancelAll("stopped");
+        streams.stopAll("stopped");
         stop();
         break;
+    }
+  }
+
+  function begin(entries: unknown[], at: number): void {
+    const kind = entries[at];
+    const slot = entries[at + 1] as number;
+    const called = functions.get(entries[at + 2] as number);
+    const maxBytes = entries[at + 3] as number;
+    const identity = entries[at + 4] as RequestIdentity | null;
+    const args = entries[at + 5] as readonly unknown[];
+    if (kind === op.call && called.run !== null) calls.run(slot, called, called.run, maxBytes, identity, args);
+    else if (kind === op.stream && called.run !== null) streams.start(slot, called.run, maxBytes, identity, args);
+    else {
+      void functions.load(slot, called, (run) => {
+        if (kind === op.call) calls.run(slot, called, run, maxBytes, identity, args);
+        else if (kind === op.stream) streams.start(slot, run, maxBytes, identity, args);
+        else outbox.put(answer.result, slot, "null");
+        marks.rest();
+      });
     }
   }
 
@@ -77,7 +98,7 @@ export function threadLoop({ port, cells }: ThreadStart): Promise<void> {
   port.on("messageerror", giveUp);
   port.on("message", (entries: unknown[]) => {
     for (let at = 0; at < entries.length; at += requestLength) obey(entries, at);
-    Atomics.store(shared.numbers, cell.current, -1);
+    marks.rest();
     outbox.flush();
   });
   outbox.put(answer.ready, 0, null);

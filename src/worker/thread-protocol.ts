@@ -19,16 +19,20 @@ export const requestLength = 6;
 export const op = {
   /** Run a call. */
   call: 0,
+  /** Run a function that answers with a stream. */
+  stream: 1,
   /** Load a call's function without calling it. */
-  load: 1,
-  /** Abort a call's signal: [slot, reason]. */
-  cancel: 2,
+  load: 2,
+  /** Abort a call's signal, stop a stream: [slot, reason]. */
+  cancel: 3,
+  /** A stream's consumer has taken chunks: [slot, how many]. */
+  grant: 4,
   /** Tell what a function's number means: [0, function, 0, module URL, name]. */
-  define: 3,
+  define: 5,
   /** Write the number to the pong cell: [number]. */
-  ping: 4,
+  ping: 6,
   /** End the loop. */
-  stop: 5,
+  stop: 7,
 } as const;
 
 /** From a thread: `[answer, slot, value]`. */
@@ -38,12 +42,14 @@ export const answerLength = 3;
 export const answer = {
   /** The loop has started. */
   ready: 0,
-  /** The call's result: its JSON text. */
+  /** The call's result: its JSON text; of a stream its last chunk, or null. The slot is free. */
   result: 1,
-  /** The call failed: ThrownData. */
+  /** The call, or the stream, failed: ThrownData. The slot is free. */
   failure: 2,
-  /** An error that belongs to no call, thrown in a timer or rejected unheard: ErrorData. */
-  stray: 3,
+  /** A stream's chunk: its JSON text. */
+  chunk: 3,
+  /** An error that belongs to no call, thrown in a timer or rejected unheard: ThrownData. */
+  stray: 4,
 } as const;
 
 /** The shared 32-bit cells, written by the thread. */

@@ -17,12 +17,13 @@ export interface ThreadsOptions {
   readonly resourceLimits: ResourceLimits | undefined;
   readonly wedgeGraceMs: number;
   readonly startTimeoutMs: number;
+  readonly pingIntervalMs: number;
   readonly functions: readonly PoolFunction[];
   readonly clock: Clock;
 }
 
 /** What {@link Threads} tells the pool. */
-export interface ThreadsEvents extends Pick<ThreadEvents, "succeeded" | "failed" | "notSendable" | "stray"> {
+export interface ThreadsEvents extends Pick<ThreadEvents, "chunk" | "succeeded" | "failed" | "notSendable" | "stray"> {
   /** A thread is gone and already replaced; the pool takes its tasks from it. */
   lost(thread: PoolThread, error: Error): void;
   /** Threads die before they have done anything, again and again: there will be no more. */
@@ -50,6 +51,7 @@ export class Threads {
   readonly #seats: Seat[] = [];
   readonly #toThread: ThreadEvents;
   #earlyDeaths: readonly number[] = [];
+  #pingTimer: unknown = null;
   #closed = false;
 
   constructor(options: ThreadsOptions, events: ThreadsEvents) {
@@ -66,6 +68,7 @@ export class Threads {
     // Piscina tells here of a thread that died before it could be given its loop; the loop then waits for ever.
     this.#piscina.on("error", (thrown) => this.#notStarted(toError(thrown)));
     this.#toThread = {
+      chunk: events.chunk,
       succeeded: events.succeeded,
       failed: events.failed,
       notSendable: events.notSendable,
@@ -80,14 +83,15 @@ export class Threads {
     return this.#seats.filter((seat) => seat.thread.ready).length;
   }
 
-  /** The thread to give the next task: the one with the fewest, and a running one rather than one still starting. */
-  leastBusy(): PoolThread {
+  /** Gives a task to the thread that has the fewest; to a running one rather than one that still starts. */
+  send(task: PoolTask): void {
     let best = (this.#seats[0] as Seat).thread;
     for (let i = 1; i < this.#seats.length; i++) {
       const { thread } = this.#seats[i] as Seat;
       if (thread.ready === best.ready ? thread.running < best.running : thread.ready) best = thread;
     }
-    return best;
+    best.send(task);
+    if (this.#pingTimer === null) this.#schedulePings();
   }
 
   /** All tasks that threads have. */
@@ -101,14 +105,10 @@ export class Threads {
     if (thread.ready) this.#seatOf(thread)?.watch.probe();
   }
 
-  /** Probes all that have tasks. */
-  probeBusy(): void {
-    for (const { thread } of this.#seats) if (thread.running > 0) this.probe(thread);
-  }
-
   /** Ends all threads, and whatever runs on them. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#options.clock.clearTimeout(this.#pingTimer);
     for (const seat of this.#seats) {
       this.#dismiss(seat);
       seat.thread.stop();
@@ -116,6 +116,17 @@ export class Threads {
     await this.#loopsEnded();
     for (const { thread } of this.#seats) thread.close();
     await this.#piscina.destroy();
+  }
+
+  /** Only while there are tasks: an idle pool sets no timers. */
+  #schedulePings(): void {
+    const { clock, pingIntervalMs } = this.#options;
+    this.#pingTimer = clock.setTimeout(() => {
+      const busy = this.#seats.filter(({ thread }) => thread.running > 0);
+      for (const { thread } of busy) this.probe(thread);
+      if (busy.length > 0) this.#schedulePings();
+      else this.#pingTimer = null;
+    }, pingIntervalMs);
   }
 
   async #loopsEnded(): Promise<void> {

@@ -44,3 +44,25 @@ export interface RunningTask {
    */
   cancel(reason: CancelReason): void;
 }
+
+/**
+ * One call of a function that answers with a stream: any number of `chunk`, then exactly one of `ended` and `failed`;
+ * once it was cancelled, nothing more. {@link RunningStream.grant} lets the function go on.
+ */
+export interface WorkerStream extends WorkerTarget {
+  /** @param json the chunk's JSON text */
+  chunk(json: string): void;
+  /** @param lastJson the JSON text of `sendLastResult`'s chunk, else null */
+  ended(lastJson: string | null): void;
+  /** As {@link WorkerCall.failed}. */
+  failed(error: GenApiError, begun: boolean): void;
+}
+
+/** A stream that the pool was given. Cancelling it runs the generator's `return()`. */
+export interface RunningStream extends RunningTask {
+  /**
+   * So many chunks were taken: the client's socket has room for as many more. A function runs at most 32 chunks or
+   * 1 MiB of text ahead of this. When all chunks that arrived are granted, the function has credit.
+   */
+  grant(chunks: number): void;
+}

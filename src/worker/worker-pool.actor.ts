@@ -1,6 +1,6 @@
 import { fromResource, type ResourceLogic } from "../actor/resource.ts";
 import { refused } from "./unavailable.ts";
-import type { RunningTask, WorkerCall } from "./worker-call.ts";
+import type { RunningStream, RunningTask, WorkerCall, WorkerStream } from "./worker-call.ts";
 import { WorkerPool } from "./worker-pool.ts";
 import { type WorkerPoolOptions, type WorkerPoolStatus, workerPoolDefaults } from "./worker-pool-options.ts";
 
@@ -16,6 +16,8 @@ export interface Pool {
   drainMs: number;
   /** As {@link WorkerPool.run}, on the pool that is open now; while there is none, calls are `unavailable`. */
   run(call: WorkerCall): RunningTask;
+  /** As {@link WorkerPool.stream}. */
+  stream(stream: WorkerStream): RunningStream;
   /** As {@link WorkerPool.verify}. */
   verify(module: string, name: string): Promise<void>;
   /** Null while there is none. */
@@ -29,7 +31,7 @@ export function createPool(options: PoolOptions): Pool {
   return new SupervisedPool(options);
 }
 
-const ended: RunningTask = { cancel: () => undefined };
+const ended: RunningStream = { cancel: () => undefined, grant: () => undefined };
 
 class SupervisedPool implements Pool {
   readonly logic: ResourceLogic;
@@ -55,6 +57,12 @@ class SupervisedPool implements Pool {
   run(call: WorkerCall): RunningTask {
     if (this.#open !== null) return this.#open.run(call);
     call.failed(refused("closed"), false);
+    return ended;
+  }
+
+  stream(stream: WorkerStream): RunningStream {
+    if (this.#open !== null) return this.#open.stream(stream);
+    stream.failed(refused("closed"), false);
     return ended;
   }
 

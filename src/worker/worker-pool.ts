@@ -3,14 +3,17 @@ import { blamed } from "./blame.ts";
 import { CallQueue } from "./call-queue.ts";
 import { PoolCircuits } from "./pool-circuits.ts";
 import { PoolFunctions } from "./pool-function.ts";
-import { PoolTask } from "./pool-task.ts";
+import { PoolStream } from "./pool-stream.ts";
+import { PoolTask, type TaskListener } from "./pool-task.ts";
 import { PoolTelemetry } from "./pool-telemetry.ts";
 import type { PoolThread } from "./pool-thread.ts";
 import { op } from "./thread-protocol.ts";
 import { Threads } from "./threads.ts";
 import { errorOf, internalError, type ThrownData } from "./thrown-data.ts";
 import { refused, threadLost } from "./unavailable.ts";
-import type { CancelReason, RunningTask, WorkerCall } from "./worker-call.ts";
+import { verification } from "./verification.ts";
+import { WaitingCallers } from "./waiting-callers.ts";
+import type { CancelReason, RunningStream, RunningTask, WorkerCall, WorkerStream } from "./worker-call.ts";
 import type { WorkerPoolOptions, WorkerPoolStatus } from "./worker-pool-options.ts";
 
 // A call that was on a thread when it died, without having begun, goes to another; but it may be what kills them: its
@@ -35,15 +38,13 @@ export class WorkerPool {
   readonly #circuits: PoolCircuits;
   #state: WorkerPoolStatus["state"] = "running";
   #inFlight = 0;
-  /** Calls whose callers still wait. */
-  #waiting = 0;
-  #pingTimer: unknown = null;
-  #drained: (() => void) | null = null;
+  readonly #waiting: WaitingCallers;
   #closing: Promise<void> | null = null;
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
     this.#telemetry = new PoolTelemetry(options.name, options.clock);
+    this.#waiting = new WaitingCallers(options.clock);
     this.#circuits = new PoolCircuits(options, this.#telemetry);
     this.#threads = new Threads(
       {
@@ -53,10 +54,14 @@ export class WorkerPool {
         resourceLimits: options.resourceLimits,
         wedgeGraceMs: options.wedgeGraceMs,
         startTimeoutMs: options.startTimeoutMs,
+        pingIntervalMs: options.pingIntervalMs,
         functions: this.#functions.all,
         clock: options.clock,
       },
       {
+        chunk: (task, json) => {
+          if (!task.over) task.stream?.chunk(json);
+        },
         succeeded: (task, json) => this.#succeeded(task, json),
         failed: (task, data, begun) => this.#failed(task, data, begun),
         notSendable: (task, error) => this.#notSendable(task, error),
@@ -69,9 +74,20 @@ export class WorkerPool {
 
   /** Runs a call, now or when it is its turn. */
   run(call: WorkerCall): RunningTask {
-    const task = new PoolTask(this, call, this.#functions.get(call.module, call.function), op.call);
+    const called = this.#functions.get(call.module, call.function);
+    const task = new PoolTask(this, call, call as TaskListener, called, op.call, null);
     if (this.#admits(task)) this.#take(task);
     return task;
+  }
+
+  /** Runs a function that answers with a stream, now or when it is its turn. */
+  stream(stream: WorkerStream): RunningStream {
+    const called = this.#functions.get(stream.module, stream.function);
+    const consumer = new PoolStream(stream);
+    const task = new PoolTask(this, stream, consumer, called, op.stream, consumer);
+    consumer.task = task;
+    if (this.#admits(task)) this.#take(task);
+    return consumer;
   }
 
   /**
@@ -81,19 +97,8 @@ export class WorkerPool {
    */
   verify(module: string, name: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      const call = {
-        service: "",
-        requestType: name,
-        version: null,
-        module,
-        function: name,
-        args: [],
-        identity: null,
-        maxResultBytes: Number.POSITIVE_INFINITY,
-        succeeded: () => resolve(),
-        failed: (error: GenApiError) => reject(error.code === "internal" ? error.cause : error),
-      };
-      const task = new PoolTask(this, call, this.#functions.get(module, name), op.load);
+      const call = verification(module, name, resolve, reject);
+      const task = new PoolTask(this, call, call as TaskListener, this.#functions.get(module, name), op.load, null);
       if (this.#state === "running") this.#take(task);
       else reject(refused("draining"));
     });
@@ -136,7 +141,7 @@ export class WorkerPool {
    * @param options `drainMs` defaults to 0
    */
   close({ drainMs = 0 }: { drainMs?: number } = {}): Promise<void> {
-    if (drainMs === 0) this.#drained?.();
+    if (drainMs === 0) this.#waiting.stopWaiting();
     this.#closing ??= this.#close(drainMs);
     return this.#closing;
   }
@@ -147,7 +152,7 @@ export class WorkerPool {
     const why = reason ?? "circuit_open";
     task.over = true;
     this.#telemetry.rejected(task, why, this.#queue.size);
-    task.call.failed(refused(why), false);
+    task.listener.failed(refused(why), false);
     return false;
   }
 
@@ -156,7 +161,7 @@ export class WorkerPool {
   }
 
   #take(task: PoolTask): void {
-    this.#waiting++;
+    this.#waiting.add();
     this.#telemetry.taken(task);
     if (this.#inFlight < this.#options.maxInFlight && this.#queue.size === 0) this.#send(task);
     else this.#queue.push(task);
@@ -164,8 +169,7 @@ export class WorkerPool {
 
   #send(task: PoolTask): void {
     this.#inFlight++;
-    this.#threads.leastBusy().send(task);
-    if (this.#pingTimer === null) this.#schedulePings();
+    this.#threads.send(task);
   }
 
   /** A task left its thread: the next in the queue takes its place. */
@@ -175,13 +179,13 @@ export class WorkerPool {
     if (next !== null) this.#send(next);
   }
 
-  #succeeded(task: PoolTask, json: string): void {
+  #succeeded(task: PoolTask, json: string | null): void {
     this.#left();
     if (task.over) return;
     this.#end(task);
     this.#circuits.succeeded(task);
     this.#telemetry.stopped(task);
-    task.call.succeeded(json);
+    task.listener.succeeded(json);
   }
 
   #failed(task: PoolTask, data: ThrownData, begun: boolean): void {
@@ -209,7 +213,7 @@ export class WorkerPool {
     for (const task of tasks) {
       const hasBegun = begun.includes(task);
       if (!hasBegun && !task.over && task.sends < maxSends) {
-        this.#threads.leastBusy().send(task);
+        this.#threads.send(task);
         continue;
       }
       this.#left();
@@ -245,45 +249,22 @@ export class WorkerPool {
     this.#end(task);
     if (error.code === "failed") this.#telemetry.stopped(task);
     else this.#telemetry.failed(task, error);
-    task.call.failed(error, begun);
+    task.listener.failed(error, begun);
   }
 
   /** The caller was answered, or no longer waits. */
   #end(task: PoolTask): void {
     task.over = true;
-    this.#waiting--;
-    if (this.#waiting === 0) this.#drained?.();
+    this.#waiting.delete();
   }
 
   async #close(drainMs: number): Promise<void> {
     if (this.#state === "running") this.#state = "draining";
-    if (this.#waiting > 0 && drainMs > 0) await this.#drain(drainMs);
+    await this.#waiting.none(drainMs);
     this.#failAll(refused("draining"));
-    this.#options.clock.clearTimeout(this.#pingTimer);
     this.#circuits.close();
     await this.#threads.close();
     this.#inFlight = 0;
     if (this.#state === "draining") this.#state = "closed";
-  }
-
-  async #drain(drainMs: number): Promise<void> {
-    const { clock } = this.#options;
-    await new Promise<void>((resolve) => {
-      const timer = clock.setTimeout(resolve, drainMs);
-      this.#drained = () => {
-        clock.clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#drained = null;
-  }
-
-  #schedulePings(): void {
-    this.#pingTimer = this.#options.clock.setTimeout(() => {
-      this.#pingTimer = null;
-      if (this.#inFlight === 0) return;
-      this.#threads.probeBusy();
-      this.#schedulePings();
-    }, this.#options.pingIntervalMs);
   }
 }

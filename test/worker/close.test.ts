@@ -44,7 +44,7 @@ describe("closing a pool", () => {
       output += data;
     });
     const [code] = await once(child, "exit");
-    expect(output).toBe("closed, left: []\n");
+    expect(output).toBe("closed, nothing left\n");
     expect(code).toBe(0);
   });
 });

@@ -1,0 +1,39 @@
+import type { GenApiError } from "../core/errors.ts";
+import type { PoolTask, TaskListener } from "./pool-task.ts";
+import { ConsumerCredit } from "./stream-credit.ts";
+import type { CancelReason, RunningStream, WorkerStream } from "./worker-call.ts";
+
+/** A stream from the pool's side: hands its chunks to who asked for it, and what it grants to the thread. */
+export class PoolStream implements RunningStream, TaskListener {
+  readonly #stream: WorkerStream;
+  readonly #credit = new ConsumerCredit();
+  /** Set before anything else happens. */
+  task: PoolTask | null = null;
+
+  constructor(stream: WorkerStream) {
+    this.#stream = stream;
+  }
+
+  chunk(json: string): void {
+    this.#credit.arrived(json.length);
+    this.#stream.chunk(json);
+  }
+
+  succeeded(lastJson: string | null): void {
+    this.#stream.ended(lastJson);
+  }
+
+  failed(error: GenApiError, begun: boolean): void {
+    this.#stream.failed(error, begun);
+  }
+
+  grant(chunks: number): void {
+    const refund = this.#credit.consume(chunks);
+    // A cancelled stream, and one that has ended, has nothing left to produce.
+    if (refund > 0 && this.task !== null && !this.task.over) this.task.thread?.grant(this.task, refund);
+  }
+
+  cancel(reason: CancelReason): void {
+    this.task?.cancel(reason);
+  }
+}
