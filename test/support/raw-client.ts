@@ -4,7 +4,7 @@ import { type ClientOptions, WebSocket } from "ws";
 export type Frame = [unknown, unknown, string, string, unknown];
 
 /** How the server refused an upgrade. */
-export class Refused extends Error {
+class Refused extends Error {
   readonly status: number;
   readonly body: string;
 
