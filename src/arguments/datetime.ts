@@ -44,8 +44,8 @@ function read(text: string): WrittenDatetime | null {
   const date = new Date(0);
   // Not Date.UTC: it takes the years 0 to 99 for 1900 to 1999.
   date.setUTCFullYear(Number(year), Number(month) - 1, Number(day));
-  // A Date rolls 30 February over to March: such a day does not exist.
-  if (date.getUTCMonth() !== Number(month) - 1 || date.getUTCDate() !== Number(day)) return null;
+  // A day that does not exist, such as 30 February or 0 March, lands in another month.
+  if (date.getUTCMonth() !== Number(month) - 1) return null;
   const asUtc = date.setUTCHours(
     Number(hour),
     Number(minute),

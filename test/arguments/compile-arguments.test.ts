@@ -151,6 +151,7 @@ describe("the types", () => {
       ` ${uuid}`,
       `{${uuid}}`,
       uuid.replace("5", "g"),
+      uuid.slice(0, 32),
     ]) {
       expect(sent("uuid", value)).toMatch(/^Argument "v": expected UUID of 32 hexadecimal digits, got /);
     }

@@ -140,6 +140,27 @@ describe("a before hook", () => {
   });
 });
 
+it("a hook that is done leaves no timer", async () => {
+  const at = context();
+  await Promise.all([runBefore(async () => 1, [], at), runAfter(() => Promise.reject(new Error("later")), [], at)]);
+  expect(at.clock.pending).toBe(0);
+});
+
+it("a timeout longer than a timer can be is as long as one can be", async () => {
+  const set: number[] = [];
+  const measured = {
+    ...context(),
+    clock: {
+      now: () => 0,
+      systemTime: () => 0,
+      clearTimeout: () => undefined,
+      setTimeout: (_: () => void, ms: number) => set.push(ms),
+    },
+  };
+  await runBeforeHook({ ...hook(async () => 1), timeoutMs: 1e15 }, request, funConfig, acceptBefore, measured);
+  expect(set).toEqual([2 ** 31 - 1]);
+});
+
 describe("an after hook", () => {
   it("gets the request, its FunConfig and the response, and its own arguments after them", () => {
     const seen: unknown[] = [];

@@ -74,6 +74,12 @@ describe("{arg}", () => {
     expect(isPermitted({ arg: "toString" }, u1, { filter: {} }, "map")).toBe(false);
   });
 
+  it("is not denied by what every object inherits, nor by the places of a list", () => {
+    expect(isPermitted({ arg: "toString" }, u1, { toString: "u1", filter: {} }, "map")).toBe(true);
+    expect(isPermitted({ arg: "0" }, u1, { list: ["u1"] }, "map")).toBe(false);
+    expect(isPermitted({ arg: "length" }, u1, { length: "u1", list: ["u2"] }, "map")).toBe(true);
+  });
+
   it("looks at the top level alone where arguments are passed one by one", () => {
     expect(isPermitted(mode, u1, { filter: { user_id: "u1" } }, null)).toBe(false);
     expect(isPermitted(mode, u1, { filter: { user_id: "u1" } }, ["filter"])).toBe(false);

@@ -58,16 +58,13 @@ export function selectNode(
 
 function keyOf(mode: Exclude<ChooseNodeMode, "random" | "roundRobin">, request: SelectedRequest): string | null {
   if (mode === "hash") return keyText(request.requestId);
-  if ("hash" in mode) return keyText(argument(request, mode.hash));
+  if ("hash" in mode) return keyText(request.args[mode.hash]);
   // The connection's identity goes before an argument that a client named like it.
   if (mode.sticky === "userId" || mode.sticky === "deviceId") return keyText(request[mode.sticky]);
-  return keyText(argument(request, mode.sticky));
+  return keyText(request.args[mode.sticky]);
 }
 
-function argument({ args }: SelectedRequest, name: string): unknown {
-  return Object.hasOwn(args, name) ? args[name] : undefined;
-}
-
+// What every object inherits is neither text nor number, so an inherited name is a missing key too.
 function keyText(value: unknown): string | null {
   if (typeof value === "string") return value === "" ? null : value;
   return typeof value === "boolean" || Number.isFinite(value) ? String(value) : null;

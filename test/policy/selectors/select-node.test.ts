@@ -1,6 +1,9 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Clock } from "../../../src/core/clock.ts";
+import { murmurHash } from "../../../src/policy/selectors/murmur-hash.ts";
 import { RoundRobin } from "../../../src/policy/selectors/round-robin.ts";
 import {
   type ChooseNodeMode,
@@ -123,7 +126,12 @@ describe.each([3, 5, 10])("of %i nodes", (count) => {
     );
   });
 
-  it("hash does not care for the order of the nodes", () => {
+  it("hash does not care for the order of the nodes, not even of two whose names have the same hash", () => {
+    const same = ["node-73096", "node-131808"];
+    expect(murmurHash(same[0]!)).toBe(murmurHash(same[1]!));
+    expect(world().select("hash", same, { requestId: "r" })).toBe(
+      world().select("hash", same.toReversed(), { requestId: "r" }),
+    );
     fc.assert(
       fc.property(fc.shuffledSubarray(nodes, { minLength: 1 }), fc.string({ minLength: 1 }), (some, requestId) => {
         const { select } = world();
@@ -192,6 +200,20 @@ describe("sticky", () => {
     expect(of(ten)).toBe(moved);
   });
 
+  it("stays for as long as it is used again in time", () => {
+    const it = world(1, { ttlMs, maxKeys });
+    const of = (key: string, nodes: readonly string[]) => it.select({ sticky: "k" }, nodes, { args: { k: key } });
+    const ten = nodesNamed(10);
+    const elsewhere = ten.find((node) => node !== it.select("hash", ten, { requestId: "key" }))!;
+    of("key", [elsewhere]);
+    for (let use = 0; use < 10; use++) {
+      it.now += ttlMs - 1;
+      expect(of("key", ten)).toBe(elsewhere);
+    }
+    it.now += ttlMs;
+    expect(of("key", ten)).toBe(it.select("hash", ten, { requestId: "key" }));
+  });
+
   it("keeps functions apart", () => {
     const { select } = world();
     const request = { args: { k: "key" } };
@@ -211,22 +233,29 @@ describe("sticky", () => {
     expect(select({ sticky: "deviceId" }, ["c", "d", "e", "f", "g", "h"], { deviceId: "d1" })).toBe("c");
   });
 
-  it("has room for a bounded number of keys, however long clients make them", () => {
-    const it = world(1, { ttlMs, maxKeys: 100 });
-    const long = "x".repeat(100_000);
+  it("takes little room, however long clients make their keys", () => {
+    setFlagsFromString("--expose-gc");
+    const collect: () => void = runInNewContext("gc");
+    const it = world(1, { ttlMs, maxKeys: 1_000 });
     const nodes = nodesNamed(10);
-    const first = it.select({ sticky: "k" }, nodes.slice(0, 1), { args: { k: `${long}0` } });
-    for (let index = 1; index < 100; index++) it.select({ sticky: "k" }, nodes, { args: { k: `${long}${index}` } });
-    expect(it.sticky.size).toBe(100);
-    expect(it.select({ sticky: "k" }, nodes, { args: { k: `${long}0` } })).toBe(first);
+    const of = (index: number, among: readonly string[]) =>
+      it.select({ sticky: "k" }, among, { args: { k: Buffer.alloc(100_000, `${index} `).toString("latin1") } });
+    collect();
+    const heapBefore = process.memoryUsage().heapUsed;
+    const first = of(0, nodes.slice(0, 1));
+    for (let index = 1; index < 1_000; index++) of(index, nodes);
+    collect();
+    expect(it.sticky.size).toBe(1_000);
+    expect(process.memoryUsage().heapUsed - heapBefore).toBeLessThan(10_000_000);
+    expect(of(0, nodes)).toBe(first);
   });
 
   it("gives room back: a table of keys that are over shrinks as others come", () => {
     const it = world(1, { ttlMs, maxKeys: 1_000 });
     for (let index = 0; index < 1_000; index++) it.select({ sticky: "k" }, ["a"], { args: { k: index } });
     it.now += ttlMs;
-    for (let index = 0; index < 1_000; index++) it.select({ sticky: "k" }, ["a"], { args: { k: "one" } });
-    expect(it.sticky.size).toBe(1);
+    for (let index = 0; index < 600; index++) it.select({ sticky: "k" }, ["a"], { args: { k: `new ${index}` } });
+    expect(it.sticky.size).toBe(600);
   });
 });
 
