@@ -1,7 +1,7 @@
-import type { Deadline } from "../core/deadlines.ts";
+import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import type { ServiceFunction } from "../core/load-function.ts";
 import type { RequestIdentity } from "../core/request-info.ts";
-import type { CompiledFunction } from "./compile-function.ts";
+import type { Target } from "./compile-function.ts";
 import { cancelled, type Failure, refusal, unavailable } from "./failure.ts";
 import type { AbortReason } from "./running-calls.ts";
 
@@ -27,6 +27,13 @@ export interface Executor {
   run(attempt: Attempt): RunningTask;
 }
 
+/** Which function an attempt belongs to, for telemetry. */
+export interface FunctionName {
+  readonly service: string;
+  readonly requestType: string;
+  readonly version: string | null;
+}
+
 /**
  * One execution of a function for one request; a retry is another attempt. It settles once: what a thread that was
  * given up on still answers is dropped here.
@@ -43,42 +50,40 @@ export class Attempt {
   /** Non-null when the function asked for its RequestInfo. */
   readonly identity: RequestIdentity | null;
   readonly maxResultBytes: number;
-  readonly timeoutMs: number | null;
-  deadline: Deadline | null = null;
-  readonly #executor: Executor;
+  readonly #timeoutMs: number | null;
   readonly #owner: AttemptOwner;
+  #deadlines: Deadlines | null = null;
+  #deadline: Deadline | null = null;
   #task: RunningTask | null = null;
   #settled = false;
 
   constructor(
-    compiled: CompiledFunction,
+    name: FunctionName,
+    target: Target,
     args: readonly unknown[],
     identity: RequestIdentity | null,
     maxResultBytes: number,
-    executor: Executor,
     owner: AttemptOwner,
   ) {
-    const { config } = compiled;
-    this.service = config.service;
-    this.requestType = config.requestType;
-    this.version = config.version;
-    this.module = compiled.moduleUrl ?? "";
-    this.function = config.mfa.function;
-    this.main = compiled.main;
+    this.service = name.service;
+    this.requestType = name.requestType;
+    this.version = name.version;
+    this.module = target.module;
+    this.function = target.function;
+    this.main = target.main;
     this.args = args;
     this.identity = identity;
     this.maxResultBytes = maxResultBytes;
-    this.timeoutMs = compiled.timeoutMs;
-    this.#executor = executor;
+    this.#timeoutMs = target.timeoutMs;
     this.#owner = owner;
   }
 
-  get isSettled(): boolean {
-    return this.#settled;
-  }
-
-  start(): void {
-    this.#task = this.#executor.run(this);
+  start(executor: Executor, deadlines: Deadlines): void {
+    this.#task = executor.run(this);
+    // A function of the main thread has often answered by now: then there is nothing to wait for.
+    if (this.#settled || this.#timeoutMs === null) return;
+    this.#deadlines = deadlines;
+    this.#deadline = deadlines.after(this.#timeoutMs, this);
   }
 
   succeeded(json: string): void {
@@ -91,7 +96,7 @@ export class Attempt {
 
   /** The timeout is over: the owner hears of it at once, the function's signal is aborted. */
   expire(): void {
-    this.#giveUp("timeout", refusal("timeout", `Request timed out after ${this.timeoutMs} ms`, true));
+    this.#giveUp("timeout", refusal("timeout", `Request timed out after ${this.#timeoutMs} ms`, true));
   }
 
   /** Ended from outside. */
@@ -108,6 +113,7 @@ export class Attempt {
   #settle(): boolean {
     if (this.#settled) return false;
     this.#settled = true;
+    if (this.#deadline !== null) this.#deadlines?.cancel(this.#deadline);
     return true;
   }
 }

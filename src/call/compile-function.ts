@@ -1,19 +1,31 @@
 import { type CompiledArguments, compileArguments } from "../arguments/compile-arguments.ts";
 import type { ConfigEntry } from "../config/config-store.ts";
 import { type FunConfig, type Mfa, parseFunConfig } from "../config/fun-config.ts";
-import { libraryError } from "../core/errors.ts";
 import { faultsError } from "../core/faults.ts";
 import { loadFunction, type ServiceFunction } from "../core/load-function.ts";
+import type { Hook } from "../policy/hooks.ts";
+import { type RetryPlan, retryPlan } from "../policy/retry.ts";
+
+/** A function of this gateway, ready to be called. */
+export interface Target {
+  /** The URL of its ES module, and its name in it. */
+  readonly module: string;
+  readonly function: string;
+  /** The function itself, where it runs on the gateway's own thread; null where it runs on a worker. */
+  readonly main: ServiceFunction | null;
+  /** Milliseconds for an attempt; null without limit. */
+  readonly timeoutMs: number | null;
+}
 
 /** What is made of a FunConfig once, when it is registered, so that its requests decide and look up nothing twice. */
 export interface CompiledFunction extends ConfigEntry {
   readonly validate: CompiledArguments;
-  /** The ES module of the function, for functions of this gateway; null for those of nodes. */
-  readonly moduleUrl: string | null;
-  /** The function itself, where it runs on the gateway's own thread. */
-  readonly main: ServiceFunction | null;
-  /** Milliseconds for an attempt; null without limit. */
-  readonly timeoutMs: number | null;
+  /** Null where nodes run the function. */
+  readonly target: Target | null;
+  readonly permissionCallback: Target | null;
+  readonly beforeExecute: Hook | null;
+  readonly afterExecute: Hook | null;
+  readonly retryPlan: RetryPlan | null;
 }
 
 /** What compiling needs to know of the gateway. */
@@ -33,29 +45,59 @@ export interface FunctionSources {
  */
 export async function compileFunction(value: unknown, sources: FunctionSources): Promise<CompiledFunction> {
   const config = parseFunConfig(value);
-  const moduleUrl = config.nodes === "local" ? moduleOf(config, config.mfa, sources) : null;
-  if (moduleUrl !== null && config.runOn === "worker") await sources.verifyOnWorker(moduleUrl, config.mfa.function);
+  const faults = moduleFaults(config, sources);
+  if (faults.length > 0) {
+    throw faultsError("invalid_config", `Invalid FunConfig ${config.service}.${config.requestType}`, faults);
+  }
+  const { permissionCallback, hookTimeout, timeout } = config;
+  const isLocal = config.nodes === "local";
+  const timeoutMs = timeout === "infinity" ? null : timeout;
   return {
     config,
     validate: compileArguments(config.argTypes, config.argOrders),
-    moduleUrl,
-    main: moduleUrl !== null && config.runOn === "main" ? await loadFunction(moduleUrl, config.mfa.function) : null,
-    timeoutMs: config.timeout === "infinity" ? null : config.timeout,
+    target: isLocal ? await targetOf(config.mfa, config, timeoutMs, sources) : null,
+    permissionCallback:
+      isLocal && permissionCallback !== null ? await targetOf(permissionCallback, config, hookTimeout, sources) : null,
+    beforeExecute: await hookOf(config.beforeExecute, config, sources),
+    afterExecute: await hookOf(config.afterExecute, config, sources),
+    retryPlan: retryPlan(config.retry),
   };
 }
 
-function moduleOf(config: FunConfig, mfa: Mfa, sources: FunctionSources): string {
-  const url = sources.modules.get(mfa.module);
-  const what = `Invalid FunConfig ${config.service}.${config.requestType}`;
-  if (url === undefined) {
-    const known = [...sources.modules.keys()].map((name) => JSON.stringify(name)).join(", ");
-    throw faultsError("invalid_config", what, [
-      `mfa.module must be one of the gateway's modules (${known || "none"}), got ${JSON.stringify(mfa.module)}`,
-    ]);
-  }
-  const { mfaAllowlist } = sources;
-  if (mfaAllowlist !== null && !mfaAllowlist.has(mfa.module) && !mfaAllowlist.has(`${mfa.module}.${mfa.function}`)) {
-    throw libraryError("invalid_config", `${what}: mfa ${mfa.module}.${mfa.function} is not in mfaAllowlist`);
-  }
-  return url;
+async function targetOf(mfa: Mfa, { runOn }: FunConfig, timeoutMs: number | null, sources: FunctionSources) {
+  const module = urlOf(mfa, sources);
+  const main = runOn === "main" ? await loadFunction(module, mfa.function) : null;
+  if (runOn === "worker") await sources.verifyOnWorker(module, mfa.function);
+  return { module, function: mfa.function, main, timeoutMs };
+}
+
+async function hookOf(mfa: Mfa | null, { hookTimeout }: FunConfig, sources: FunctionSources): Promise<Hook | null> {
+  if (mfa === null) return null;
+  const run = await loadFunction(urlOf(mfa, sources), mfa.function);
+  return { name: `${mfa.module}.${mfa.function}`, run, args: mfa.args, timeoutMs: hookTimeout };
+}
+
+function urlOf(mfa: Mfa, sources: FunctionSources): string {
+  return sources.modules.get(mfa.module) ?? "";
+}
+
+/** Functions that this gateway would have to run and may not. */
+function moduleFaults(config: FunConfig, { modules, mfaAllowlist }: FunctionSources): string[] {
+  const isLocal = config.nodes === "local";
+  const named = [
+    ["mfa", isLocal ? config.mfa : null],
+    ["permissionCallback", isLocal ? config.permissionCallback : null],
+    ["beforeExecute", config.beforeExecute],
+    ["afterExecute", config.afterExecute],
+  ] as const;
+  return named.flatMap(([field, mfa]) => {
+    if (mfa === null) return [];
+    if (!modules.has(mfa.module)) {
+      const known = [...modules.keys()].map((name) => JSON.stringify(name)).join(", ") || "none";
+      return [`${field}.module must be one of the gateway's modules (${known}), got ${JSON.stringify(mfa.module)}`];
+    }
+    const name = `${mfa.module}.${mfa.function}`;
+    const isAllowed = mfaAllowlist === null || mfaAllowlist.has(mfa.module) || mfaAllowlist.has(name);
+    return isAllowed ? [] : [`${field} ${name} is not in mfaAllowlist`];
+  });
 }

@@ -1,12 +1,10 @@
-import type { ConfigStore } from "../config/config-store.ts";
-import type { Clock } from "../core/clock.ts";
-import type { Deadlines } from "../core/deadlines.ts";
-import { isGenApiError, toError } from "../core/errors.ts";
+import type { FunConfig } from "../config/fun-config.ts";
+import { isGenApiError } from "../core/errors.ts";
 import { quote } from "../core/quote.ts";
-import type { RequestIdentity } from "../core/request-info.ts";
+import { runBeforeHook } from "../policy/hooks.ts";
 import { isPermitted } from "../policy/permission.ts";
-import { telemetryEvent } from "../telemetry/telemetry.ts";
-import { Attempt, type AttemptOwner, type Executor } from "./attempt.ts";
+import { Attempt } from "./attempt.ts";
+import { Call } from "./call.ts";
 import type { Caller, ReplyTo, RequestHandler } from "./caller.ts";
 import type { CompiledFunction } from "./compile-function.ts";
 import {
@@ -19,49 +17,36 @@ import {
   unauthenticated,
   unavailable,
 } from "./failure.ts";
-import { parseRequest, type Request, requestIdOf, versionFault } from "./request.ts";
-import { encodeFailure, encodeSuccess } from "./response.ts";
-import type { AbortReason, RunningCall, RunningCalls } from "./running-calls.ts";
+import { acceptHookRequest, type HookRequest, hookRequestOf, isMap } from "./hook-request.ts";
+import type { PipelineSources } from "./pipeline-sources.ts";
+import { parseRequest, requestIdOf, versionFault } from "./request.ts";
+import { encodeFailure } from "./response.ts";
 
-/** What the pipeline needs of the gateway. */
-export interface PipelineSources {
-  readonly gateway: string;
-  readonly clock: Clock;
-  readonly deadlines: Deadlines;
-  /** Every call that waits for its function, whoever sent it. */
-  readonly running: RunningCalls;
-  /** Read at every request: the table may be replaced when its owner restarts. */
-  readonly functions: () => ConfigStore<CompiledFunction>;
-  readonly executors: { readonly main: Executor; readonly worker: Executor };
-  readonly maxPayloadBytes: number;
-  readonly maxResultBytes: number;
-  readonly detailError: () => boolean;
-}
-
-const requestStart = telemetryEvent("executor.request.start");
-const requestStop = telemetryEvent("executor.request.stop");
-const requestException = telemetryEvent("executor.request.exception");
-
-/** The stage started something; whoever finishes it calls back. */
+/** The stage started something; whoever finishes it lets the call proceed. */
 const waiting = Symbol("waiting");
 
 type StageResult = undefined | typeof waiting | Failure;
+type Stage = (call: Call, compiled: CompiledFunction, sources: PipelineSources) => StageResult;
 
 /**
  * The way of a request, top to bottom. A stage lets the call go on (undefined), keeps it waiting, or ends it with a
- * failure. It all runs synchronously until something must really be waited for.
+ * failure. It all runs synchronously until something must really be waited for. Whatever is refused is refused before
+ * anything is acknowledged.
  */
-const stages: readonly ((call: Call, sources: PipelineSources) => StageResult)[] = [
-  resolveFunction,
+const stages: readonly Stage[] = [
+  beforeExecute,
   checkPermission,
+  selectNodes,
+  askPermissionCallback,
   checkArguments,
+  acknowledge,
   execute,
 ];
 
 /** Takes requests through {@link stages} and answers each with exactly one final Response. */
 export class Pipeline implements RequestHandler {
   readonly #sources: PipelineSources;
-  #draining = false;
+  #isDraining = false;
 
   constructor(sources: PipelineSources) {
     this.#sources = sources;
@@ -75,195 +60,143 @@ export class Pipeline implements RequestHandler {
       return;
     }
     const request = parseRequest(payload);
-    if ("code" in request) this.#refuse(requestIdOf(payload), request, replyTo);
-    else if (this.#draining) this.#refuse(request.requestId, unavailable, replyTo, request.requestType);
-    else new Call(request, caller, replyTo, this.#sources).advance();
+    if ("code" in request) {
+      this.#refuse(requestIdOf(payload), request, replyTo);
+      return;
+    }
+    const call = new Call(request, caller, replyTo, this.#sources);
+    const refused = this.#isDraining ? unavailable : resolveFunction(call, this.#sources);
+    if (refused === undefined) proceed(call, this.#sources);
+    else call.fail(refused);
   }
 
   /** From now on every new request is `unavailable`; those under way go on. */
   drain(): void {
-    this.#draining = true;
+    this.#isDraining = true;
   }
 
-  #refuse(requestId: string, failure: Failure, replyTo: ReplyTo, requestType = ""): void {
-    answerFailure(replyTo, requestId, requestType, failure, this.#sources.detailError());
+  /** A payload that is no request. */
+  #refuse(requestId: string, failure: Failure, replyTo: ReplyTo): void {
+    const response = encodeFailure(requestId, failure, this.#sources.detailError());
+    replyTo.answer(response, "error", quote(replyErrorOf(failure) ?? failure.message));
   }
 }
 
-/** A request on its way through the stages. */
-class Call implements RunningCall, AttemptOwner {
-  readonly request: Request;
-  readonly caller: Caller;
-  readonly replyTo: ReplyTo;
-  readonly startedAt: number;
-  compiled: CompiledFunction | null = null;
-  args: readonly unknown[] = [];
-  attempt: Attempt | null = null;
-  readonly #sources: PipelineSources;
-  #stage = 0;
-  #answered = false;
-
-  constructor(request: Request, caller: Caller, replyTo: ReplyTo, sources: PipelineSources) {
-    this.request = request;
-    this.caller = caller;
-    this.replyTo = replyTo;
-    this.#sources = sources;
-    this.startedAt = requestStop.active || requestException.active ? sources.clock.now() : 0;
-    if (requestStart.active) requestStart.emit({ system_time: sources.clock.systemTime() }, this.identify());
-  }
-
-  get requestId(): string {
-    return this.request.requestId;
-  }
-
-  /** Goes on with the next stage, and with those after it until one has to wait. */
-  advance(): void {
-    try {
-      while (this.#stage < stages.length) {
-        const stage = stages[this.#stage++];
-        const result = stage?.(this, this.#sources);
-        if (result === waiting) return;
-        if (result !== undefined) {
-          this.#fail(result);
-          return;
-        }
+/** Takes a call through the stages that are left, until one has to wait. */
+function proceed(call: Call, sources: PipelineSources): void {
+  try {
+    while (call.stage < stages.length && !call.isAnswered && call.compiled !== null) {
+      const result = stages[call.stage++]?.(call, call.compiled, sources);
+      if (result === waiting) {
+        call.track();
+        return;
       }
-    } catch (thrown) {
-      // A fault of the gateway's own: this request is told so, and nobody else notices.
-      this.#fail(internal(thrown));
+      if (result !== undefined) {
+        call.fail(result);
+        return;
+      }
     }
-  }
-
-  attemptSucceeded(json: string): void {
-    this.#left();
-    if (this.#answered) return;
-    this.#answered = true;
-    const { requestId, requestType } = this.request;
-    this.replyTo.answer(encodeSuccess(requestId, json), "ok", quote(requestType));
-    this.#report(null);
-  }
-
-  attemptFailed(failure: Failure): void {
-    this.#left();
-    this.#fail(failure);
-  }
-
-  abort(reason: AbortReason): void {
-    this.attempt?.abort(reason);
-  }
-
-  identify() {
-    const { requestId, service, requestType, version } = this.request;
-    return {
-      gateway: this.#sources.gateway,
-      request_id: requestId,
-      service,
-      request_type: requestType,
-      version: this.compiled?.config.version ?? version,
-      response_type: this.compiled?.config.responseType ?? null,
-    };
-  }
-
-  /** The attempt is over: nothing may end it a second time. */
-  #left(): void {
-    const deadline = this.attempt?.deadline;
-    if (deadline) this.#sources.deadlines.cancel(deadline);
-    this.caller.calls.delete(this);
-    this.#sources.running.delete(this);
-  }
-
-  #fail(failure: Failure): void {
-    if (this.#answered) return;
-    this.#answered = true;
-    const { requestId, requestType } = this.request;
-    answerFailure(this.replyTo, requestId, requestType, failure, this.#sources.detailError());
-    this.#report(failure);
-  }
-
-  #report(failure: Failure | null): void {
-    if (!requestStop.active && !requestException.active) return;
-    const measurements = { duration_us: Math.round((this.#sources.clock.now() - this.startedAt) * 1000) };
-    if (failure?.code === "internal") {
-      requestException.emit(measurements, { ...this.identify(), error: toError(failure.cause ?? failure.message) });
-    }
-    const outcome = { success: failure === null, error_code: failure?.code ?? null };
-    requestStop.emit(measurements, { ...this.identify(), ...outcome });
+  } catch (thrown) {
+    // A fault of the gateway's own: this request is told so, and nobody else notices.
+    call.fail(internal(thrown));
   }
 }
 
-function resolveFunction(call: Call, sources: PipelineSources): StageResult {
+/** Finds the function that a request names. */
+function resolveFunction(call: Call, sources: PipelineSources): Failure | undefined {
   const { service, requestType, version } = call.request;
-  const entry = sources.functions().resolve(service, requestType, version);
-  if (typeof entry !== "string") {
-    call.compiled = entry;
+  if (call.caller.requireVerifiedUserId && call.caller.userId === null) return unauthenticated;
+  const found = sources.functions.resolve(service, requestType, version);
+  if (typeof found !== "string") {
+    call.compiled = found;
     return undefined;
   }
   const named = `${requestType} version ${version ?? "latest"}`;
-  return entry === "disabled"
+  return found === "disabled"
     ? refusal("disabled", `disabled function: ${named}`)
     : (versionFault(version) ?? refusal("not_found", `unsupported function: ${named}`));
 }
 
-function checkPermission(call: Call): StageResult {
-  const { caller, compiled, request } = call;
-  if (compiled === null) return undefined;
-  if (caller.requireVerifiedUserId && caller.userId === null) return unauthenticated;
-  return isPermitted(compiled.config.checkPermission, caller, request.args, compiled.config.argOrders)
-    ? undefined
-    : permissionDenied;
+/** The FunConfig's hook may refuse the request, change its arguments, or change how it is executed. */
+function beforeExecute(call: Call, compiled: CompiledFunction, sources: PipelineSources): StageResult {
+  const hook = compiled.beforeExecute;
+  if (hook === null) return undefined;
+  const shown = hookRequestOf(call.request, call.caller, compiled);
+  const accept = {
+    request: (value: unknown) => acceptHookRequest(shown, value),
+    funConfig: (value: unknown) => (isMap(value) ? (value as FunConfig) : null),
+  };
+  const context = { clock: sources.clock, identify: () => call.identify() };
+  const outcome = runBeforeHook<HookRequest, FunConfig>(hook, shown, compiled.config, accept, context);
+  if (!(outcome instanceof Promise) && isGenApiError(outcome)) return outcome;
+  if (!(outcome instanceof Promise) && outcome.funConfig === compiled.config) {
+    call.request = { ...call.request, args: outcome.request.args };
+    return undefined;
+  }
+  void Promise.resolve(outcome)
+    .then(async (settled) => {
+      if (isGenApiError(settled)) return settled;
+      call.request = { ...call.request, args: settled.request.args };
+      if (settled.funConfig !== compiled.config) call.compiled = await recompile(settled.funConfig, compiled, sources);
+      return undefined;
+    })
+    .then(
+      (refused) => (refused === undefined ? proceed(call, sources) : call.fail(refused)),
+      (thrown) => call.fail(internal(thrown)),
+    );
+  return waiting;
 }
 
-function checkArguments(call: Call): StageResult {
-  const { compiled } = call;
-  if (compiled === null) return undefined;
-  const args = compiled.validate(call.request.args);
+/** A hook changes how a function is executed, not its name or its hooks. */
+async function recompile(changed: FunConfig, compiled: CompiledFunction, sources: PipelineSources) {
+  const { service, requestType, version, beforeExecute, afterExecute } = compiled.config;
+  return sources.compile({ ...changed, service, requestType, version, beforeExecute, afterExecute });
+}
+
+/** The built-in permission modes; a callback of the FunConfig's takes their place. */
+function checkPermission(call: Call, { config, permissionCallback }: CompiledFunction): StageResult {
+  if (permissionCallback !== null) return undefined;
+  const permitted = isPermitted(config.checkPermission, call.caller, call.request.args, config.argOrders);
+  return permitted ? undefined : permissionDenied;
+}
+
+/** Where the function runs: here. No service node is connected to this gateway. */
+function selectNodes(_call: Call, { target }: CompiledFunction): StageResult {
+  return target === null ? unavailable : undefined;
+}
+
+/** Asks the FunConfig's own permission function, where the function itself would run. Only `true` permits. */
+function askPermissionCallback(call: Call, compiled: CompiledFunction, sources: PipelineSources): StageResult {
+  const { permissionCallback, config } = compiled;
+  if (permissionCallback === null) return undefined;
+  const shown = hookRequestOf(call.request, call.caller, compiled);
+  const args = [shown, ...(config.permissionCallback?.args ?? [])];
+  const attempt = new Attempt(config, permissionCallback, args, null, sources.maxResultBytes, {
+    attemptSucceeded: (json) => (json === "true" ? proceed(call, sources) : call.fail(permissionDenied)),
+    attemptFailed: () => call.fail(permissionDenied),
+  });
+  attempt.start(call.executor, sources.deadlines);
+  return waiting;
+}
+
+/** Validates the arguments and puts them in the function's order. */
+function checkArguments(call: Call, { validate, config }: CompiledFunction): StageResult {
+  const args = validate(call.request.args);
   if (isGenApiError(args)) return args;
-  const first = compiled.config.mfa.args;
+  const first = config.mfa.args;
   call.args = first.length === 0 ? args : [...first, ...args];
   return undefined;
 }
 
-function execute(call: Call, sources: PipelineSources): StageResult {
-  const { compiled, caller } = call;
-  if (compiled === null) return undefined;
-  const { config } = compiled;
-  const executor = sources.executors[config.runOn];
-  const identity = config.requestInfo ? identityOf(call) : null;
-  const attempt = new Attempt(compiled, call.args, identity, sources.maxResultBytes, executor, call);
-  call.attempt = attempt;
-  attempt.start();
-  // A function of the main thread has often answered by now: then there is nothing to wait for, time or cancel.
-  if (attempt.isSettled) return waiting;
-  caller.calls.add(call);
-  sources.running.add(call);
-  if (compiled.timeoutMs !== null) attempt.deadline = sources.deadlines.after(compiled.timeoutMs, attempt);
+/** From here on the request is accepted: an async or none request is told so. */
+function acknowledge(call: Call, { config }: CompiledFunction): StageResult {
+  if (config.responseType === "async" || config.responseType === "none") call.acknowledge();
+  return undefined;
+}
+
+/** Runs the function, again as its FunConfig's `retry` says; the call answers itself. */
+function execute(call: Call, { target }: CompiledFunction): StageResult {
+  if (target === null) return unavailable;
+  call.execute(target);
   return waiting;
-}
-
-function identityOf({ caller, compiled, request }: Call): RequestIdentity {
-  const claimed = caller.overrideUserId ? null : request.claimedUserId;
-  return {
-    requestId: request.requestId,
-    requestType: request.requestType,
-    service: request.service,
-    version: compiled?.config.version ?? null,
-    userId: claimed ?? caller.userId,
-    userIdVerified: claimed === null,
-    deviceId: caller.overrideUserId ? caller.deviceId : (request.claimedDeviceId ?? caller.deviceId),
-    userRoles: caller.userRoles,
-    trace: caller.trace,
-  };
-}
-
-function answerFailure(
-  replyTo: ReplyTo,
-  requestId: string,
-  requestType: string,
-  failure: Failure,
-  detailError: boolean,
-): void {
-  const response = encodeFailure(requestId, failure, detailError);
-  const replyError = replyErrorOf(failure);
-  if (replyError === null) replyTo.answer(response, "ok", quote(requestType));
-  else replyTo.answer(response, "error", quote(replyError));
 }

@@ -87,12 +87,20 @@ class Gateway implements Runtime {
     this.name = name;
     const deadlines = new Deadlines(clock);
     this.#pool = createPool({ name: names.asyncPool, clock, ...poolOptions(options) });
+    const functionSources = {
+      modules: modulesOf(options),
+      mfaAllowlist: options.mfaAllowlist,
+      verifyOnWorker: (url: string, fun: string) => this.#pool.verify(url, fun),
+    };
+    const compile = (config: unknown) => compileFunction(config, functionSources);
     this.#pipeline = new Pipeline({
       gateway: name,
       clock,
       deadlines,
       running: this.#running,
-      functions: () => this.#functions,
+      random: Math.random,
+      functions: this.#functions,
+      compile,
       executors: { main: mainThread, worker: this.#pool },
       maxPayloadBytes: socket.maxPayloadBytes,
       maxResultBytes,
@@ -102,12 +110,7 @@ class Gateway implements Runtime {
     this.configCache = new ConfigCache({
       store: this.#functions,
       owner: () => this.#system.whereis(names.configCache),
-      compile: (config) =>
-        compileFunction(config, {
-          modules: modulesOf(options),
-          mfaAllowlist: options.mfaAllowlist,
-          verifyOnWorker: (url, fun) => this.#pool.verify(url, fun),
-        }),
+      compile,
     });
     const channels = options.channels.map(resolveChannel);
     const context = { gateway: name, clock, channels, requests: this.#pipeline, options: socket };

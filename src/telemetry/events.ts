@@ -60,6 +60,10 @@ export interface TelemetryEvents {
   /** The hook threw or outlived its timeout: the response stood as it was. */
   "hook.after.exception": Event<{ duration_us: number }, HookIdentity & { error: Error }>;
 
+  /** Another attempt will follow; `attempt` counts retries from 1. */
+  "executor.retry": Event<{ attempt: number; delay_ms: number }, RequestIdentity & { error_code: string }>;
+  "executor.retry.exhausted": Event<{ attempts: number }, RequestIdentity>;
+
   "worker_pool.task.start": Event<{ system_time: number }, TaskIdentity>;
   "worker_pool.task.stop": Event<{ duration_us: number }, TaskIdentity>;
   "worker_pool.task.exception": Event<{ duration_us: number }, TaskIdentity & { error: Error }>;

@@ -1,0 +1,235 @@
+import { toError } from "../core/errors.ts";
+import { quote } from "../core/quote.ts";
+import type { RequestIdentity } from "../core/request-info.ts";
+import { runAfterHook } from "../policy/hooks.ts";
+import { nextStep } from "../policy/retry.ts";
+import { telemetryEvent } from "../telemetry/telemetry.ts";
+import { Attempt, type AttemptOwner, type Executor } from "./attempt.ts";
+import type { Caller, ReplyTo } from "./caller.ts";
+import type { CompiledFunction, Target } from "./compile-function.ts";
+import { cancelled, type Failure, refusal, replyErrorOf, unavailable } from "./failure.ts";
+import { hookRequestOf, isMap } from "./hook-request.ts";
+import type { PipelineSources } from "./pipeline-sources.ts";
+import type { Request } from "./request.ts";
+import { encodeAccepted, encodeFailure, encodeSuccess, type Response } from "./response.ts";
+import type { AbortReason, RunningCall } from "./running-calls.ts";
+
+const requestStart = telemetryEvent("executor.request.start");
+const requestStop = telemetryEvent("executor.request.stop");
+const requestException = telemetryEvent("executor.request.exception");
+const retried = telemetryEvent("executor.retry");
+const retriesExhausted = telemetryEvent("executor.retry.exhausted");
+
+const exhausted = refusal("retry_exhausted", "All retry attempts exhausted");
+
+/** A request on its way through the pipeline: what is known of it, its execution, and its one answer. */
+export class Call implements RunningCall, AttemptOwner {
+  request: Request;
+  readonly caller: Caller;
+  readonly replyTo: ReplyTo;
+  /** Set by the first stage; a before hook may change it. */
+  compiled: CompiledFunction | null = null;
+  /** Valid, in the function's order. */
+  args: readonly unknown[] = [];
+  /** The pipeline's next stage. */
+  stage = 0;
+  readonly #sources: PipelineSources;
+  readonly #startedAt: number;
+  #attempt: Attempt | null = null;
+  #retries = 0;
+  #retryTimer: unknown = null;
+  #isTracked = false;
+  #isAcknowledged = false;
+  #isAborted = false;
+  #isAnswered = false;
+  #isSent = false;
+
+  constructor(request: Request, caller: Caller, replyTo: ReplyTo, sources: PipelineSources) {
+    this.request = request;
+    this.caller = caller;
+    this.replyTo = replyTo;
+    this.#sources = sources;
+    this.#startedAt = requestStop.active || requestException.active ? sources.clock.now() : 0;
+    if (requestStart.active) requestStart.emit({ system_time: sources.clock.systemTime() }, this.identify());
+  }
+
+  get requestId(): string {
+    return this.request.requestId;
+  }
+
+  /** Its answer has been decided: nothing may be done for it any more. */
+  get isAnswered(): boolean {
+    return this.#isAnswered;
+  }
+
+  /** Now that it has to wait, it can be cancelled and counts as running. */
+  track(): void {
+    if (this.#isTracked || this.#isSent) return;
+    this.#isTracked = true;
+    this.#sources.running.add(this);
+    // What nobody waits for goes on when its client is gone.
+    if (this.compiled?.config.responseType !== "none") this.caller.calls.add(this);
+  }
+
+  abort(reason: AbortReason): void {
+    this.#isAborted = true;
+    if (this.#attempt !== null) this.#attempt.abort(reason);
+    else this.fail(reason === "stopped" ? unavailable : cancelled);
+  }
+
+  /** Tells the client that an async or none request was accepted. */
+  acknowledge(): void {
+    const { requestId, requestType } = this.request;
+    this.#isAcknowledged = true;
+    if (this.compiled?.config.responseType === "none") this.replyTo.reply("ok", quote(requestType));
+    else this.replyTo.answer(encodeAccepted(requestId), "ok", quote(requestType));
+  }
+
+  /** Runs its function; the answer follows. */
+  execute(target: Target): void {
+    const { compiled } = this;
+    if (compiled === null) return;
+    const identity = compiled.config.requestInfo ? this.#requestIdentity() : null;
+    const { maxResultBytes, deadlines } = this.#sources;
+    this.#attempt = new Attempt(compiled.config, target, this.args, identity, maxResultBytes, this);
+    this.#attempt.start(this.executor, deadlines);
+  }
+
+  /** Where its function runs. */
+  get executor(): Executor {
+    const { executors } = this.#sources;
+    return this.compiled?.config.runOn === "main" ? executors.main : executors.worker;
+  }
+
+  attemptSucceeded(json: string): void {
+    this.#attempt = null;
+    this.#answer(encodeSuccess(this.request.requestId, json), null);
+  }
+
+  attemptFailed(failure: Failure): void {
+    this.#attempt = null;
+    const plan = this.#isAborted ? null : (this.compiled?.retryPlan ?? null);
+    const next = nextStep(plan, this.#retries, failure, this.#sources.random);
+    switch (next.step) {
+      case "fail":
+        this.fail(failure);
+        return;
+      case "exhausted":
+        if (retriesExhausted.active) retriesExhausted.emit({ attempts: this.#retries + 1 }, this.identify());
+        this.fail({ ...exhausted, cause: failure });
+        return;
+      case "retry":
+        this.#retries++;
+        if (retried.active) {
+          const metadata = { ...this.identify(), error_code: failure.code };
+          retried.emit({ attempt: this.#retries, delay_ms: Math.round(next.delayMs) }, metadata);
+        }
+        this.track();
+        this.#retryTimer = this.#sources.clock.setTimeout(() => this.#retry(), next.delayMs);
+    }
+  }
+
+  /** Answers with a failure, unless it has been answered. */
+  fail(failure: Failure): void {
+    const { requestId } = this.request;
+    this.#answer(encodeFailure(requestId, failure, this.#sources.detailError()), failure);
+  }
+
+  identify() {
+    const { requestId, service, requestType, version } = this.request;
+    return {
+      gateway: this.#sources.gateway,
+      request_id: requestId,
+      service,
+      request_type: requestType,
+      version: this.compiled?.config.version ?? version,
+      response_type: this.compiled?.config.responseType ?? null,
+    };
+  }
+
+  #retry(): void {
+    this.#retryTimer = null;
+    const target = this.compiled?.target;
+    if (target) this.execute(target);
+  }
+
+  #answer(response: string, failure: Failure | null): void {
+    if (this.#isAnswered) return;
+    this.#isAnswered = true;
+    if (this.#retryTimer !== null) this.#sources.clock.clearTimeout(this.#retryTimer);
+    const { compiled } = this;
+    if (compiled?.afterExecute) {
+      const changed = this.#afterExecute(compiled, response);
+      if (changed instanceof Promise) {
+        this.track();
+        void changed.then((text) => this.#send(text, failure));
+        return;
+      }
+      this.#send(changed, failure);
+      return;
+    }
+    this.#send(response, failure);
+  }
+
+  /** What the hook made of the Response. Its result is parsed for this alone: most calls have no such hook. */
+  #afterExecute(compiled: CompiledFunction, encoded: string): string | Promise<string> {
+    const { afterExecute, config } = compiled;
+    if (afterExecute === null) return encoded;
+    const original = JSON.parse(encoded) as Response;
+    const accept = (value: unknown) => (isMap(value) ? encodeChanged(original, value) : null);
+    const request = hookRequestOf(this.request, this.caller, compiled);
+    const context = { clock: this.#sources.clock, identify: () => this.identify() };
+    const changed = runAfterHook<string | Response>(afterExecute, request, config, original, accept, context);
+    const textOf = (given: string | Response) => (typeof given === "string" ? given : encoded);
+    return changed instanceof Promise ? changed.then(textOf) : textOf(changed);
+  }
+
+  #send(response: string, failure: Failure | null): void {
+    this.#isSent = true;
+    if (this.#isTracked) {
+      this.#sources.running.delete(this);
+      this.caller.calls.delete(this);
+    }
+    const { requestType } = this.request;
+    if (!this.#isAcknowledged) {
+      const replyError = failure === null ? null : replyErrorOf(failure);
+      if (replyError === null) this.replyTo.answer(response, "ok", quote(requestType));
+      else this.replyTo.answer(response, "error", quote(replyError));
+    } else if (this.compiled?.config.responseType !== "none") {
+      this.replyTo.push(response);
+    }
+    this.#report(failure);
+  }
+
+  #requestIdentity(): RequestIdentity {
+    const { request, caller, compiled } = this;
+    const claimed = caller.overrideUserId ? null : request.claimedUserId;
+    return {
+      requestId: request.requestId,
+      requestType: request.requestType,
+      service: request.service,
+      version: compiled?.config.version ?? null,
+      userId: claimed ?? caller.userId,
+      userIdVerified: claimed === null,
+      deviceId: caller.overrideUserId ? caller.deviceId : (request.claimedDeviceId ?? caller.deviceId),
+      userRoles: caller.userRoles,
+      trace: caller.trace,
+    };
+  }
+
+  #report(failure: Failure | null): void {
+    if (!requestStop.active && !requestException.active) return;
+    const measurements = { duration_us: Math.round((this.#sources.clock.now() - this.#startedAt) * 1000) };
+    if (failure?.code === "internal") {
+      requestException.emit(measurements, { ...this.identify(), error: toError(failure.cause ?? failure.message) });
+    }
+    const outcome = { success: failure === null, error_code: failure?.code ?? null };
+    requestStop.emit(measurements, { ...this.identify(), ...outcome });
+  }
+}
+
+/** A Response that a hook changed; its request id stays. Null when it cannot be encoded. */
+function encodeChanged(original: Response, changed: Record<string, unknown>): string | null {
+  const result = changed.result === undefined ? null : changed.result;
+  return JSON.stringify({ ...original, ...changed, result, request_id: original.request_id });
+}
