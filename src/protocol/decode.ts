@@ -37,14 +37,23 @@ function parseJson(text: string): unknown {
   }
 }
 
+// Topics, events and refs are kept for as long as a channel is joined.
+const maxNameLength = 1_024;
+
 /** @throws GenApiError `invalid_request` when `value` cannot be sent back as it came */
 export function checkRef(value: unknown, name: string): Ref {
-  if (value === null || typeof value === "string" || Number.isFinite(value)) return value as Ref;
+  if (value === null || Number.isFinite(value)) return value as Ref;
+  if (typeof value === "string") return checkLength(value, name);
   throw decodeError(`${name} must be a string, a finite number or null, got ${describe(value)}`);
 }
 
 /** @throws GenApiError `invalid_request` */
 export function checkString(value: unknown, name: string): string {
-  if (typeof value === "string") return value;
+  if (typeof value === "string") return checkLength(value, name);
   throw decodeError(`${name} must be a string, got ${describe(value)}`);
+}
+
+function checkLength(value: string, name: string): string {
+  if (value.length <= maxNameLength) return value;
+  throw decodeError(`${name} must have at most ${maxNameLength} characters, got ${value.length}`);
 }

@@ -40,10 +40,8 @@ export const connectionActor: ActorLogic<ConnectionSnapshot, ConnectionEvent, Co
     const { children } = channels;
     return { status: "active", output: undefined, error: undefined, connection, channels, children };
   },
-  start({ connection, channels }, { self }) {
-    connection.attach(channels, () => {
-      if (isAlive(self)) self.send({ type: "connection.closed" });
-    });
+  start({ connection, channels }) {
+    connection.attach(channels);
   },
   transition(snapshot, event) {
     const { connection, channels } = snapshot;
@@ -67,18 +65,18 @@ export const connectionActor: ActorLogic<ConnectionSnapshot, ConnectionEvent, Co
   getPersistedSnapshot: ({ status, output, error }) => ({ status, output, error }) as Snapshot<unknown>,
 } satisfies ActorLogic<ConnectionSnapshot, ConnectionEvent, Connection> & GracefulLogic);
 
-/** The actors of a connection's channels. */
+/** What a connection has of its actor, and the actors of its channels. */
 class ChannelActors implements ConnectionOwner {
   readonly children: Record<string, AnyActorRef> = {};
-  readonly #parent: AnyActorRef;
+  readonly #self: AnyActorRef;
   readonly #channels = new Map<string, JoinedChannel>();
 
-  constructor(parent: AnyActorRef) {
-    this.#parent = parent;
+  constructor(self: AnyActorRef) {
+    this.#self = self;
   }
 
   startChannel(channel: JoinedChannel): void {
-    const ref = createActor(channelActor, { id: channel.id, input: channel, parent: this.#parent, src: "channel" });
+    const ref = createActor(channelActor, { id: channel.id, input: channel, parent: this.#self, src: "channel" });
     this.children[channel.id] = ref;
     this.#channels.set(channel.id, channel);
     ref.start();
@@ -91,6 +89,14 @@ class ChannelActors implements ConnectionOwner {
 
   stopChannel({ id }: JoinedChannel): void {
     this.children[id]?.send(shutdownEvent);
+  }
+
+  crash(error: Error): void {
+    kill(this.#self, error);
+  }
+
+  closed(): void {
+    if (isAlive(this.#self)) this.#self.send({ type: "connection.closed" });
   }
 
   /** The channel whose actor has ended. */

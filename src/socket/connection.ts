@@ -1,4 +1,6 @@
+import { toError } from "../core/errors.ts";
 import { closeCodes, events, socketTopic } from "../protocol/events.ts";
+import type { Message } from "../protocol/message.ts";
 import type { ChannelSocket } from "./channel.ts";
 import type { ConnectionIdentity } from "./joined-channel.ts";
 import { Outbound } from "./outbound.ts";
@@ -24,7 +26,7 @@ export class Connection {
   readonly #context: SocketContext;
   readonly #transport: Transport;
   #closing: Closing | undefined;
-  #onClosed: (() => void) | undefined;
+  #owner: ConnectionOwner | undefined;
 
   constructor(context: SocketContext, transport: Transport, identity: ConnectionIdentity) {
     this.socket = identity.socket;
@@ -51,23 +53,28 @@ export class Connection {
     return this.#transport.bytesReceived;
   }
 
-  /** Names the actor whose children the channels become, before the first frame is read. */
-  attach(owner: ConnectionOwner, onClosed: () => void): void {
+  /** Names the actor that stands for this connection, before the first frame is read. */
+  attach(owner: ConnectionOwner): void {
     this.topics.attach(owner);
-    this.#onClosed = onClosed;
+    this.#owner = owner;
   }
 
-  /** Takes a frame as it came. Never throws. */
+  /** Takes a frame as it came. Never throws: one that is no message closes this socket and no other. */
   receive(data: Buffer, isBinary: boolean): void {
     if (this.#closing !== undefined) return;
+    let message: Message;
     try {
-      const message = this.#identity.serializer.decode(data, isBinary, this.#context.options.maxPayloadBytes);
+      message = this.#identity.serializer.decode(data, isBinary, this.#context.options.maxPayloadBytes);
+    } catch (error) {
+      this.close(closeCodes.internalError, toError(error).message);
+      return;
+    }
+    try {
       if (message.topic === socketTopic && message.event === events.heartbeat)
         this.topics.reply(null, message, "ok", "{}");
       else this.topics.dispatch(message);
-    } catch {
-      // Whatever it is, it ends this socket and no other; the client is told no more than that.
-      this.close(closeCodes.internalError, "the frame cannot be read");
+    } catch (error) {
+      this.#owner?.crash(toError(error));
     }
   }
 
@@ -84,6 +91,6 @@ export class Connection {
   closed(): void {
     this.#closing ??= { code: closeCodes.abnormal, reason: "" };
     this.topics.endAll();
-    this.#onClosed?.();
+    this.#owner?.closed();
   }
 }

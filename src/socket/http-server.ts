@@ -1,6 +1,6 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { libraryError } from "../core/errors.ts";
+import { libraryError, toError } from "../core/errors.ts";
 import { endWithStatus } from "./end-with-status.ts";
 import { splitUrl } from "./handshake.ts";
 import type { ResolvedSocketOptions } from "./socket-options.ts";
@@ -40,6 +40,8 @@ export function openHttpServer(
   { onListening, onError }: HttpServerEvents,
 ): () => void {
   const { upgradeTimeoutMs, path } = options;
+  const listenFailed = (cause: NodeJS.ErrnoException) =>
+    libraryError("listen_failed", `Cannot listen on ${host} port ${port}: ${cause.code ?? cause.message}`, { cause });
   const server = createServer(
     { headersTimeout: upgradeTimeoutMs, requestTimeout: upgradeTimeoutMs, connectionsCheckingInterval: 1_000 },
     plainAnswer(`${path}/websocket`),
@@ -49,12 +51,13 @@ export function openHttpServer(
   });
   server.on("error", (cause: NodeJS.ErrnoException) => {
     if (server.listening) onError(cause);
-    else {
-      const message = `Cannot listen on ${host} port ${port}: ${cause.code ?? cause.message}`;
-      onError(libraryError("listen_failed", message, { cause }));
-    }
+    else onError(listenFailed(cause));
   });
-  server.listen(port, host, () => onListening(addressOfServer(server, path) as ListenAddress));
+  try {
+    server.listen(port, host, () => onListening(addressOfServer(server, path) as ListenAddress));
+  } catch (error) {
+    throw listenFailed(toError(error));
+  }
   return () => {
     server.close();
     server.closeAllConnections();

@@ -1,8 +1,10 @@
 import type { Message, Ref } from "../protocol/message.ts";
 import type { ChannelDefinition } from "./channel.ts";
 
-// What a held message costs beside its own bytes, roughly.
-const messageOverheadBytes = 1_024;
+/** What a held message costs, roughly. */
+export function heldSize(message: Message): number {
+  return message.bytes + 1_024;
+}
 
 /** A topic whose join is not decided yet, and the messages for it that came meanwhile. */
 export class PendingJoin {
@@ -13,7 +15,7 @@ export class PendingJoin {
   readonly startedAt: number;
   readonly held: Message[] = [];
   timer: unknown;
-  #heldBytes = 0;
+  heldBytes = 0;
 
   constructor(message: Message, definition: ChannelDefinition, replacedJoinRef: Ref | undefined, startedAt: number) {
     this.message = message;
@@ -22,11 +24,9 @@ export class PendingJoin {
     this.startedAt = startedAt;
   }
 
-  /** Keeps a message for later. @returns false when more than `maxBytes` would be kept */
-  hold(message: Message, maxBytes: number): boolean {
-    this.#heldBytes += message.bytes + messageOverheadBytes;
-    if (this.#heldBytes > maxBytes) return false;
+  /** Keeps a message for later. */
+  hold(message: Message): void {
     this.held.push(message);
-    return true;
+    this.heldBytes += heldSize(message);
   }
 }

@@ -1,12 +1,12 @@
-import { isGenApiError, libraryError, toError } from "../core/errors.ts";
+import { libraryError, toError } from "../core/errors.ts";
 import { replyPayload } from "../protocol/encode.ts";
 import { events, type Status } from "../protocol/events.ts";
 import type { Message, Ref } from "../protocol/message.ts";
 import { telemetryEvent } from "../telemetry/telemetry.ts";
-import { JoinRefused } from "./channel.ts";
+import { askToJoin, isPromise, type JoinDecision } from "./ask-to-join.ts";
 import { type ConnectionIdentity, JoinedChannel, RequestReply } from "./joined-channel.ts";
 import type { Outbound } from "./outbound.ts";
-import { PendingJoin } from "./pending-join.ts";
+import { heldSize, PendingJoin } from "./pending-join.ts";
 import type { SocketContext } from "./socket-context.ts";
 
 /** The actor of a connection, the parent of its channels' actors. */
@@ -16,6 +16,10 @@ export interface ConnectionOwner {
   crashChannel(channel: JoinedChannel, error: Error): void;
   /** Ends a channel's actor in good order. */
   stopChannel(channel: JoinedChannel): void;
+  /** Lets the connection itself crash. */
+  crash(error: Error): void;
+  /** Ends the connection, whose socket is gone. */
+  closed(): void;
 }
 
 const joinEvent = telemetryEvent("channel.join");
@@ -32,6 +36,8 @@ export class Topics {
   readonly #topics = new Map<string, JoinedChannel | PendingJoin>();
   #owner: ConnectionOwner | undefined;
   #joins = 0;
+  /** What all joins under way hold back together. */
+  #heldBytes = 0;
   #isEnded = false;
 
   constructor(context: SocketContext, identity: ConnectionIdentity, outbound: Outbound) {
@@ -138,60 +144,35 @@ export class Topics {
       this.#refuse(join, '{"reason":"payload too large"}');
       return;
     }
-    try {
-      const { topic, payload } = message;
-      const outcome = definition.join({ topic, payload, socket: this.#identity.socket });
-      if (isPromise(outcome)) this.#await(join, outcome);
-      else this.#accept(join, outcome);
-    } catch (error) {
-      this.#fail(join, error);
-    }
+    const { topic, payload } = message;
+    const decision = askToJoin(definition, { topic, payload, socket: this.#identity.socket });
+    if (isPromise(decision)) this.#await(join, decision);
+    else this.#settle(join, decision);
   }
 
-  #await(join: PendingJoin, outcome: PromiseLike<unknown>): void {
+  #await(join: PendingJoin, decision: PromiseLike<JoinDecision>): void {
     join.timer = this.#context.clock.setTimeout(
       () => this.#refuse(join, '{"reason":"join timed out"}'),
       this.#context.options.joinTimeoutMs,
     );
-    outcome.then(
-      (reply) => this.#accept(join, reply),
-      (error) => this.#fail(join, error),
-    );
-  }
-
-  #accept(join: PendingJoin, reply: unknown): void {
-    let response: string | undefined;
-    try {
-      response = JSON.stringify(reply ?? {});
-    } catch (error) {
-      this.#fail(join, error);
-      return;
-    }
-    this.#settle(join, "ok", response ?? "{}");
-  }
-
-  #fail(join: PendingJoin, error: unknown): void {
-    const refusal =
-      error instanceof JoinRefused ? error.payload : isGenApiError(error) ? { reason: error.reason } : undefined;
-    if (refusal !== undefined) {
-      this.#refuse(join, JSON.stringify(refusal));
-      return;
-    }
-    this.#refuse(join, '{"reason":"join crashed"}');
-    this.#emitCrash(join.message.topic, toError(error));
+    decision
+      .then((decided) => this.#settle(join, decided))
+      .then(undefined, (error) => this.#owner?.crash(toError(error)));
   }
 
   #refuse(join: PendingJoin, response: string): void {
-    this.#settle(join, "error", response);
+    this.#settle(join, { status: "error", response });
   }
 
   /** Answers a join, unless it was answered, or its socket closed, before; then hands out what waited for it. */
-  #settle(join: PendingJoin, status: Status, response: string): void {
+  #settle(join: PendingJoin, { status, response, crash }: JoinDecision): void {
     const { message, replacedJoinRef } = join;
     const { topic } = message;
+    if (crash !== undefined) this.#emitCrash(topic, crash);
     if (this.#topics.get(topic) !== join) return;
     this.#context.clock.clearTimeout(join.timer);
     this.#topics.delete(topic);
+    this.#heldBytes -= join.heldBytes;
     this.reply(message.joinRef, message, status, response);
     // The channel that this join replaced ended before, but says so only now: in this order Phoenix sends them.
     if (replacedJoinRef !== undefined) this.#sendClose(replacedJoinRef, topic);
@@ -201,16 +182,21 @@ export class Topics {
       this.#topics.set(topic, channel);
       this.#owner?.startChannel(channel);
     }
-    joinEvent.emit(
-      { duration_us: Math.round((this.#context.clock.now() - join.startedAt) * 1_000) },
-      { ...this.#names(topic), accepted: status === "ok" },
-    );
+    if (joinEvent.active) {
+      const duration_us = Math.round((this.#context.clock.now() - join.startedAt) * 1_000);
+      joinEvent.emit({ duration_us }, { ...this.#names(topic), accepted: status === "ok" });
+    }
     for (const held of join.held) this.dispatch(held);
   }
 
   #hold(join: PendingJoin, message: Message): void {
-    if (join.hold(message, this.#context.options.maxFrameBytes)) return;
-    this.reply(message.joinRef, message, "error", '{"reason":"too many messages before the join was answered"}');
+    const size = heldSize(message);
+    if (this.#heldBytes + size > this.#context.options.maxFrameBytes) {
+      this.reply(message.joinRef, message, "error", '{"reason":"too many messages before the join was answered"}');
+      return;
+    }
+    this.#heldBytes += size;
+    join.hold(message);
   }
 
   /** Ends a channel in good order. */
@@ -244,6 +230,3 @@ export class Topics {
     return { gateway: this.#context.gateway, connection: this.#identity.socket.id, topic };
   }
 }
-
-const isPromise = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { WebSocket, WebSocketServer } from "ws";
+import { toError } from "../core/errors.ts";
 import { telemetryEvent } from "../telemetry/telemetry.ts";
 import type { Assigns } from "./assigns.ts";
 import { authenticate } from "./authenticate.ts";
@@ -78,7 +79,7 @@ export function createWsServer(
     const id = table.nextId();
     const ipAddress = addressOf(request);
     const openedAt = clock.now();
-    const connection = new Connection(context, transportOf(ws, socket), {
+    const connection = new Connection(context, new WsTransport(ws, socket), {
       socket: { id, assigns, ipAddress },
       serializer,
       trace: traceOf(request),
@@ -129,7 +130,10 @@ export function createWsServer(
         return true;
       }
       socket.once("close", () => table.release(address));
-      void welcome(greeting, request, socket, head);
+      welcome(greeting, request, socket, head).catch((error) => {
+        refuse(request, socket, { status: 500, reason: "the upgrade failed", error: toError(error) });
+        socket.destroy();
+      });
       return true;
     },
     close() {
@@ -146,15 +150,24 @@ function pauseForOneTurn(ws: WebSocket): void {
   setImmediate(() => ws.resume());
 }
 
-function transportOf(ws: WebSocket, socket: Socket): Transport {
-  return {
-    socket,
-    get isOpen() {
-      return ws.readyState === WebSocket.OPEN;
-    },
-    get bytesReceived() {
-      return socket.bytesRead;
-    },
-    close: (code, reason) => ws.close(code, reason),
-  };
+class WsTransport implements Transport {
+  readonly socket: Socket;
+  readonly #ws: WebSocket;
+
+  constructor(ws: WebSocket, socket: Socket) {
+    this.#ws = ws;
+    this.socket = socket;
+  }
+
+  get isOpen(): boolean {
+    return this.#ws.readyState === WebSocket.OPEN;
+  }
+
+  get bytesReceived(): number {
+    return this.socket.bytesRead;
+  }
+
+  close(code: number, reason: string): void {
+    this.#ws.close(code, reason);
+  }
 }

@@ -103,6 +103,18 @@ describe.each([serializerV1, serializerV2])("the serializer of version $vsn", (s
     expect(() => decode(serializer, frame, 500)).toThrow("what surrounds its payload is too large");
   });
 
+  it("refuses topics, events and refs of more than 1024 characters", () => {
+    const long = "x".repeat(1_025);
+    for (const [ref, topic, event, name] of [
+      [long, "t", "e", "ref"],
+      ["1", long, "e", "topic"],
+      ["1", "t", long, "event"],
+    ] as const) {
+      const frame = serializer.encode(null, ref, topic, event, "{}");
+      expect(() => decode(serializer, frame)).toThrow(`${name} must have at most 1024 characters, got 1025`);
+    }
+  });
+
   it("refuses refs that could not be sent back as they came", () => {
     const frame = serializer.encode(null, "1", "t", "e", "{}").replace('"1"', "1e999");
     expect(() => decode(serializer, frame)).toThrow("ref must be a string, a finite number or null, got number");

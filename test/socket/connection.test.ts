@@ -325,6 +325,16 @@ describe("a listener", () => {
     });
   });
 
+  it.each([
+    ["203.0.113.1", 0, "EADDRNOTAVAIL"],
+    ["127.0.0.1", 70_000, "ERR_SOCKET_BAD_PORT"],
+  ])("says so too of %s port %i", async (host, port, code) => {
+    await expect(openGateway({ on: { host, port } })).rejects.toMatchObject({
+      code: "listen_failed",
+      message: `Cannot listen on ${host} port ${port}: ${code}`,
+    });
+  });
+
   it("on a host's own server takes its path alone, gives it back and closes nothing of the host's", async () => {
     const server = createServer((_request, response) => response.end("the host's own"));
     let others = 0;

@@ -87,6 +87,20 @@ describe("a join", () => {
     }
   });
 
+  it.each(["thrown", "rejected"])("refused with what cannot be JSON, %s, has crashed", async (how) => {
+    using crashes = listenTo("channel.crash");
+    const refuse = () => {
+      throw new JoinRefused({ n: 1n });
+    };
+    await using gateway = await openGateway({
+      channels: [{ topic: "api:a", join: how === "thrown" ? refuse : async () => refuse() }],
+    });
+    const client = await gateway.connect();
+    expect(await client.join("api:a")).toEqual({ status: "error", response: { reason: "join crashed" } });
+    await client.settled();
+    expect(crashes.messages).toHaveLength(1);
+  });
+
   it("whose reply cannot be JSON has crashed", async () => {
     await using gateway = await openGateway({ channels: [{ topic: "api:a", join: () => ({ n: 1n }) }] });
     const client = await gateway.connect();
@@ -160,15 +174,31 @@ describe("a join", () => {
   });
 
   it("that takes too long lets only so much be held back", async () => {
+    let letIn: (reply: object) => void = () => undefined;
     await using gateway = await openGateway({
       maxFrameBytes: 5_000,
-      channels: [{ topic: "api:slow", join: () => new Promise(() => undefined) }],
+      channels: [
+        {
+          topic: "api:*",
+          event: "api",
+          join: () =>
+            new Promise((resolve) => {
+              letIn = resolve;
+            }),
+        },
+      ],
     });
     const client = await gateway.connect();
-    client.send(["1", "1", "api:slow", "phx_join", {}]);
-    for (let n = 2; n <= 6; n++) client.send(["1", String(n), "api:slow", "api", {}]);
+    for (const topic of ["api:x", "api:y"]) client.send(["1", "1", topic, "phx_join", {}]);
+    for (let n = 2; n <= 6; n++) client.send(["1", String(n), n % 2 ? "api:x" : "api:y", "api", {}]);
     const response = { reason: "too many messages before the join was answered" };
-    expect(await client.next()).toEqual(["1", "6", "api:slow", "phx_reply", { status: "error", response }]);
+    expect(await client.next()).toEqual(["1", "6", "api:y", "phx_reply", { status: "error", response }]);
+    letIn({});
+    await client.reply("4");
+    // What was let go makes room again.
+    client.send(["1", "7", "api:x", "api", {}]);
+    await client.settled();
+    expect(client.frames.filter(([, ref]) => ref === "7")).toEqual([]);
   });
 
   it("of a topic that is joined replaces it: reply, then phx_close with the old join_ref, then the new one's", async () => {
