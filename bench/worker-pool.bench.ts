@@ -31,21 +31,30 @@ const identity = {
 };
 
 const variants: Record<string, Variant> = {
-  "piscina.run": (inFlight) => {
-    const piscina = new Piscina({ filename: module, name: "echo", minThreads: threads, maxThreads: threads });
-    let completed = 0;
-    const again = (): void => {
-      completed++;
-      void piscina.run(message).then(again);
-    };
-    for (let i = 0; i < inFlight; i++) void piscina.run(message).then(again);
-    return () => completed;
-  },
+  "piscina.run": (inFlight) => piscinaVariant(inFlight, 1),
+  "piscina.run, 64 tasks per thread": (inFlight) => piscinaVariant(inFlight, 64),
   "worker pool": (inFlight) => poolVariant(inFlight, null),
   "worker pool, with RequestInfo": (inFlight) => poolVariant(inFlight, identity),
 };
 
-function poolVariant(inFlight: number, asking: WorkerCall["identity"]): ReturnType<Variant> {
+function piscinaVariant(inFlight: number, concurrentTasksPerWorker: number): () => number {
+  const piscina = new Piscina({
+    filename: module,
+    name: "echo",
+    minThreads: threads,
+    maxThreads: threads,
+    concurrentTasksPerWorker,
+  });
+  let completed = 0;
+  const again = (): void => {
+    completed++;
+    void piscina.run(message).then(again);
+  };
+  for (let i = 0; i < inFlight; i++) void piscina.run(message).then(again);
+  return () => completed;
+}
+
+function poolVariant(inFlight: number, asking: WorkerCall["identity"]): () => number {
   const pool = new WorkerPool({
     ...workerPoolDefaults,
     name: "bench",
@@ -95,6 +104,10 @@ function median(values: number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number;
 }
 
+function whole(value: number | undefined): string {
+  return Math.round(value ?? 0).toLocaleString("en");
+}
+
 function compare(): void {
   for (const inFlight of [1, 16, 800]) {
     const figures = new Map(
@@ -109,10 +122,12 @@ function compare(): void {
     }
     const floor = median(figures.get("piscina.run")?.perSecond ?? []);
     for (const [name, { perSecond, cpuMicros }] of figures) {
-      const rate = median(perSecond ?? []);
+      const rates = (perSecond ?? []).toSorted((a, b) => a - b);
+      const rate = median(rates);
       console.log(
-        `${String(inFlight).padStart(4)} in flight  ${name.padEnd(30)} ${Math.round(rate).toLocaleString("en").padStart(9)} calls/s` +
-          `  ${(rate / floor).toFixed(2).padStart(6)} ×  ${median(cpuMicros ?? [])
+        `${String(inFlight).padStart(4)} in flight  ${name.padEnd(32)} ${whole(rate).padStart(9)} calls/s` +
+          ` (${whole(rates[0])} to ${whole(rates.at(-1))})`.padEnd(26) +
+          ` ${(rate / floor).toFixed(2).padStart(6)} ×  ${median(cpuMicros ?? [])
             .toFixed(1)
             .padStart(6)} µs CPU/call`,
       );

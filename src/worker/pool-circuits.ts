@@ -59,7 +59,7 @@ export class PoolCircuits {
 
   /** The task ended in a way that says nothing about its function. */
   abandoned(task: PoolTask): void {
-    if (task.trial !== null) task.function.breaker?.abandon();
+    if (task.trial !== null) task.function.breaker?.abandon(task.trial);
     task.trial = null;
   }
 

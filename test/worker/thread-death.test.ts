@@ -95,9 +95,9 @@ describe("a function that never lets its thread go", () => {
   });
 
   test("but a thread deep in a batch of calls, each shorter than the grace, lives", async () => {
-    await using pool = openPool(impatient);
-    await run(pool, "echo");
-    const calls = Array.from({ length: 8 }, () => start(pool, "holdFor", [120]));
+    await using pool = openPool({ wedgeGraceMs: 600, pingIntervalMs: 50 });
+    await pool.verify(fixture("functions.mjs"), "holdFor");
+    const calls = Array.from({ length: 8 }, () => start(pool, "holdFor", [150]));
     for (const call of calls) expect(await call.outcome).toMatchObject({ result: "held" });
   });
 
