@@ -53,7 +53,8 @@ export interface System {
  * Starts a system: a root supervisor and what is below it, all running when this returns. The end of the root, by
  * {@link System.shutdown} or because it gave up, does not end the process; it resolves `closed`.
  *
- * @throws what the child that did not start threw; nothing is left running then
+ * @throws what the child that did not start threw, or `max_restarts` when the root gave up while starting; nothing is
+ * left running then
  */
 export function startSystem(options: SystemOptions): System {
   const { name, clock = systemClock } = options;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type ChildSpec, childSpec } from "../../src/actor/child-spec.ts";
 import { type DynamicSupervisorOptions, fromDynamicSupervisor } from "../../src/actor/dynamic-supervisor.ts";
-import { kill } from "../../src/actor/exit.ts";
+import { kill, shutdownEvent } from "../../src/actor/exit.ts";
 import { fromResource } from "../../src/actor/resource.ts";
 import {
   countChildren,
@@ -115,6 +115,16 @@ describe("a dynamic supervisor", () => {
     expect(take()).toBe("-a +a -b -c -a");
     expect(system.whereis("dynamic")).toBeUndefined();
     expect(ref.getSnapshot().error).toMatchObject({ code: "max_restarts", cause: { message: "b crashed" } });
+  });
+
+  it("stays given up when it is asked to end meanwhile", async () => {
+    const { ref, child, deaf, clock } = world({ intensity: { maxRestarts: 0, withinMs: 1 } });
+    await startChild(ref, { id: "slow", logic: deaf, shutdown: 100 });
+    kill(await startChild(ref, child("a")));
+    ref.send(shutdownEvent);
+    clock.advance(100);
+    expect(ref.getSnapshot()).toMatchObject({ status: "error", error: { code: "max_restarts" } });
+    expect(clock.pending).toBe(0);
   });
 
   it("counts a failing restart and tries again, unless the child is terminated meanwhile", async () => {

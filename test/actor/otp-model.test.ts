@@ -1,12 +1,7 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import type { AnyActorLogic, AnyActorRef } from "xstate";
-import type { ChildSpec } from "../../src/actor/child-spec.ts";
-import { fromDynamicSupervisor } from "../../src/actor/dynamic-supervisor.ts";
 import { kill } from "../../src/actor/exit.ts";
-import { fromResource } from "../../src/actor/resource.ts";
-import { fromSupervisor } from "../../src/actor/supervisor.ts";
 import {
   deleteChild,
   restartChild,
@@ -14,83 +9,14 @@ import {
   startChild,
   terminateChild,
 } from "../../src/actor/supervisor-requests.ts";
-import { type System, startSystem } from "../../src/actor/system.ts";
 import type { TreeNode } from "../../src/actor/tree.ts";
-import { isGenApiError } from "../../src/core/errors.ts";
 import type { TelemetryMessage } from "../../src/telemetry/telemetry.ts";
-import { SimulatedClock, settled } from "../support/simulated-clock.ts";
-import { type Node, OtpModel, type Slot, type Spec, shutdownMs } from "./otp-model.ts";
+import { settled } from "../support/simulated-clock.ts";
+import { type Node, OtpModel, type Slot, type Spec } from "./otp-model.ts";
+import { codeOf, RealTree } from "./real-tree.ts";
 
 // After each command time is let pass until everything is at rest: longer than all stops together can take.
 const restMs = 10_000;
-
-/** The real system, built from the same specs, with every worker's start and end noted. */
-class Real {
-  readonly clock = new SimulatedClock();
-  readonly log: string[] = [];
-  readonly failing = new Map<string, number>();
-  readonly system: System;
-  closed: string | undefined;
-
-  readonly #workers = { quick: this.#worker(false), stubborn: this.#worker(true) };
-
-  constructor(spec: Spec) {
-    const { strategy, intensity } = spec;
-    const children = spec.children.map((child) => this.childSpec(child));
-    this.system = startSystem({ name: spec.id, clock: this.clock, strategy, intensity, children });
-    void this.system.closed.then(({ reason }) => {
-      this.closed = reason;
-    });
-  }
-
-  childSpec(spec: Spec): ChildSpec {
-    const { id, restart } = spec;
-    const graceful = spec.kind === "worker" ? shutdownMs : "infinity";
-    return {
-      id,
-      name: id,
-      restart,
-      shutdown: spec.shutdown === "time" ? graceful : "brutal_kill",
-      logic: this.#logic(spec),
-    };
-  }
-
-  ref(id: string): AnyActorRef {
-    const ref = id === this.system.name ? this.system.root : this.system.whereis(id);
-    if (ref === undefined) throw new Error(`${id} is not alive`);
-    return ref;
-  }
-
-  #logic(spec: Spec): AnyActorLogic {
-    const { strategy, intensity } = spec;
-    if (spec.kind === "worker") return spec.stubborn ? this.#workers.stubborn : this.#workers.quick;
-    if (spec.kind === "dynamic") return fromDynamicSupervisor({ intensity });
-    return fromSupervisor({ strategy, intensity, children: spec.children.map((child) => this.childSpec(child)) });
-  }
-
-  #worker(stubborn: boolean) {
-    return fromResource<undefined, { type: string }>(({ self, finish, clock }) => {
-      const { id } = self;
-      const failures = this.failing.get(id) ?? 0;
-      this.failing.set(id, Math.max(0, failures - 1));
-      if (failures > 0) throw new Error(`${id} does not start`);
-      this.log.push(`+${id}`);
-      // A resource that is forgotten shows as a timer that is left.
-      const held = clock.setTimeout(() => undefined, 1e12);
-      return {
-        close: () => {
-          clock.clearTimeout(held);
-          this.log.push(`-${id}`);
-        },
-        receive(event) {
-          if (event.type === "finish") finish();
-          if (event.type === "crash") throw new Error(`${id} crashed`);
-        },
-        ...(stubborn ? { shutdown: () => new Promise<void>(() => undefined) } : {}),
-      };
-    });
-  }
-}
 
 function shapeOf(node: Node): unknown {
   return { id: node.spec.id, children: node.slots.map(slotShape) };
@@ -106,7 +32,7 @@ function realShape({ id, status, restarts, children }: TreeNode): unknown {
 }
 
 /** Lets everything come to rest and compares all that can be seen. */
-async function compare(model: OtpModel, real: Real): Promise<void> {
+async function compare(model: OtpModel, real: RealTree): Promise<void> {
   const wait = model.now + restMs - real.clock.now();
   await real.clock.advanceAsync(wait);
   model.now += restMs;
@@ -122,16 +48,9 @@ async function compare(model: OtpModel, real: Real): Promise<void> {
   expect({ id, children: children.map(realShape) }).toEqual(shapeOf(model.root));
 }
 
-async function codeOf(request: Promise<unknown>): Promise<string> {
-  return request.then(
-    () => "ok",
-    (error) => (isGenApiError(error) ? error.code : String(error)),
-  );
-}
+type Act = (model: OtpModel, real: RealTree) => Promise<void> | void;
 
-type Act = (model: OtpModel, real: Real) => Promise<void> | void;
-
-class Command implements fc.AsyncCommand<OtpModel, Real> {
+class Command implements fc.AsyncCommand<OtpModel, RealTree> {
   readonly #text: string;
   readonly #act: Act;
   constructor(text: string, act: Act) {
@@ -139,7 +58,7 @@ class Command implements fc.AsyncCommand<OtpModel, Real> {
     this.#act = act;
   }
   check = (model: Readonly<OtpModel>) => model.root !== undefined;
-  async run(model: OtpModel, real: Real): Promise<void> {
+  async run(model: OtpModel, real: RealTree): Promise<void> {
     await this.#act(model, real);
     await compare(model, real);
   }
@@ -210,7 +129,7 @@ let started = 0;
 const index = fc.nat(1000);
 
 const supervisorsOf = (model: OtpModel) => model.nodes().filter(({ spec }) => spec.kind !== "worker");
-const refOf = (real: Real, node: Node) => real.ref(node.spec.id) as SupervisorRef;
+const refOf = (real: RealTree, node: Node) => real.ref(node.spec.id) as SupervisorRef;
 
 const commands = [
   index.map((n) =>
@@ -305,7 +224,7 @@ it("does what OTP's rules say for random trees, crashes, kills, starts and stops
       subscribe("gen_api.supervisor.child.exit", onExit);
       try {
         const model = new OtpModel(spec);
-        const real = new Real(spec);
+        const real = new RealTree(spec);
         await fc.asyncModelRun(async () => {
           await compare(model, real);
           return { model, real };

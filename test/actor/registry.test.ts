@@ -41,6 +41,12 @@ describe("a registry", () => {
     });
     expect(seen).toEqual([0, 2]);
     expect(registry.count()).toBe(0);
+    registry.register("topic", startActor("d"), 3);
+    registry.dispatch("topic", ({ value }) => {
+      // One that is registered while dispatching is not called.
+      registry.register("topic", startActor("e"), value + 1);
+    });
+    expect(registry.lookup("topic").map(({ value }) => value)).toEqual([3, 4]);
   });
 
   it("knows an actor's keys, and forgets all of them when it ends", async () => {
