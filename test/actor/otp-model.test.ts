@@ -101,7 +101,7 @@ const shape = fc.letrec<{ shape: Shape; worker: Shape }>((tie) => {
       fc.record({
         ...common,
         kind: fc.constant("supervisor"),
-        children: fc.array(tie("shape"), { maxLength: 4 }),
+        children: fc.array(tie("shape"), { maxLength: 4, size: "max" }),
       }),
     ),
   } as never;
@@ -110,7 +110,7 @@ const shape = fc.letrec<{ shape: Shape; worker: Shape }>((tie) => {
 const root = fc
   .record({
     strategy: fc.constantFrom("one_for_one" as const, "one_for_all" as const, "rest_for_one" as const),
-    children: fc.array(shape.shape, { minLength: 1, maxLength: 4 }),
+    children: fc.array(shape.shape, { minLength: 1, maxLength: 4, size: "max" }),
   })
   .map(
     ({ strategy, children }): Spec => ({
@@ -212,7 +212,7 @@ function workersOf(model: OtpModel): Node[] {
 
 it("does what OTP's rules say for random trees, crashes, kills, starts and stops, and leaves nothing behind", async () => {
   await fc.assert(
-    fc.asyncProperty(root, fc.commands(commands, { maxCommands: 30 }), async (spec, plan) => {
+    fc.asyncProperty(root, fc.commands(commands, { maxCommands: 40, size: "max" }), async (spec, plan) => {
       const running = new Map<string, number>();
       const count = (by: number) => (message: unknown) => {
         const { metadata } = message as TelemetryMessage<"supervisor.child.exit">;
