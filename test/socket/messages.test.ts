@@ -337,6 +337,32 @@ describe("a message on a joined topic", () => {
   });
 });
 
+describe("what telemetry says of a channel", () => {
+  it("is who joined what, accepted or not, and who left", async () => {
+    using joins = listenTo("channel.join");
+    using leaves = listenTo("channel.leave");
+    const join = ({ payload }: { payload: unknown }) => {
+      if (payload === "no") throw new JoinRefused();
+    };
+    await using gateway = await openGateway({ channels: [{ topic: "api:*", join }] });
+    const client = await gateway.connect();
+    expect(await client.join("api:a", "1", "no")).toEqual({ status: "error", response: {} });
+    await client.join("api:a", "2");
+    client.send(["2", "3", "api:a", "phx_leave", {}]);
+    await client.reply("3");
+    await client.join("api:b", "4");
+    client.socket.terminate();
+    await expect.poll(() => leaves.messages.length).toBe(2);
+    const names = { gateway: "test", connection: "connection_1" };
+    expect(joins.messages.map(({ metadata }) => metadata)).toEqual([
+      { ...names, topic: "api:a", accepted: false },
+      { ...names, topic: "api:a", accepted: true },
+      { ...names, topic: "api:b", accepted: true },
+    ]);
+    expect(leaves.messages.map(({ metadata }) => metadata.topic)).toEqual(["api:a", "api:b"]);
+  });
+});
+
 describe("leaving", () => {
   it("replies, then closes the channel; a second leave is answered too", async () => {
     await using gateway = await openGateway();
