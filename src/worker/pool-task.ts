@@ -2,8 +2,6 @@ import type { GenApiError } from "../core/errors.ts";
 import type { Queued } from "./call-queue.ts";
 import type { Trial } from "./circuit-breaker.ts";
 import type { PoolFunction } from "./pool-function.ts";
-import type { PoolStream } from "./pool-stream.ts";
-import type { PoolThread } from "./pool-thread.ts";
 import { op } from "./thread-protocol.ts";
 import type { CancelReason, RunningTask, WorkerTarget } from "./worker-call.ts";
 
@@ -12,8 +10,20 @@ export interface TaskOwner {
   cancel(task: PoolTask, reason: CancelReason): void;
 }
 
+/** The thread that has a task, as the task's owner speaks to it. */
+export interface TaskThread {
+  /** Aborts the signal of a task that it has. */
+  cancel(task: PoolTask, reason: CancelReason): void;
+  /** Lets a stream that it has go on by so many chunks. */
+  grant(task: PoolTask, chunks: number): void;
+  /** Whether the function of a task that it has was called. */
+  hasBegun(task: PoolTask): boolean;
+}
+
 /** Who hears of a task's outcome: the caller, or what stands for it. */
 export interface TaskListener {
+  /** Only a stream's. */
+  chunk?(json: string): void;
   /** @param json null only at a stream's end */
   succeeded(json: string | null): void;
   failed(error: GenApiError, begun: boolean): void;
@@ -27,12 +37,10 @@ export class PoolTask implements RunningTask, Queued<PoolTask> {
   readonly function: PoolFunction;
   /** What a thread does with it. */
   readonly op: number;
-  /** What takes its chunks, when it is a stream. */
-  readonly stream: PoolStream | null;
   before: PoolTask | null = null;
   after: PoolTask | null = null;
   /** Set while a thread has it. */
-  thread: PoolThread | null = null;
+  thread: TaskThread | null = null;
   slot = -1;
   /** How often it was sent to a thread. */
   sends = 0;
@@ -43,20 +51,12 @@ export class PoolTask implements RunningTask, Queued<PoolTask> {
   /** When the pool took it, for telemetry; 0 while nobody listens. */
   takenAt = 0;
 
-  constructor(
-    owner: TaskOwner,
-    target: WorkerTarget,
-    listener: TaskListener,
-    called: PoolFunction,
-    code: number,
-    stream: PoolStream | null,
-  ) {
+  constructor(owner: TaskOwner, target: WorkerTarget, listener: TaskListener, called: PoolFunction, code: number) {
     this.#owner = owner;
     this.target = target;
     this.listener = listener;
     this.function = called;
     this.op = code;
-    this.stream = stream;
   }
 
   /** Whether the function is only to be loaded: nobody's request, not to be counted as one. */

@@ -2,7 +2,7 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort } from "node:wor
 import type { Piscina } from "piscina";
 import { toError } from "../core/errors.ts";
 import type { PoolFunction } from "./pool-function.ts";
-import type { PoolTask } from "./pool-task.ts";
+import type { PoolTask, TaskThread } from "./pool-task.ts";
 import {
   answer,
   answerLength,
@@ -35,7 +35,7 @@ export interface ThreadEvents {
 }
 
 /** One thread, from the pool's side: its loop task in Piscina, its port, and the tasks that it has. */
-export class PoolThread implements Watched {
+export class PoolThread implements TaskThread, Watched {
   readonly #port: MessagePort;
   readonly #cells: SharedCells;
   readonly #events: ThreadEvents;
@@ -87,7 +87,6 @@ export class PoolThread implements Watched {
     return this.#slots[Atomics.load(this.#cells.numbers, cell.current)] ?? null;
   }
 
-  /** Whether the function of a task that this thread has was called. */
   hasBegun(task: PoolTask): boolean {
     return Atomics.load(this.#cells.begun, task.slot) === 1;
   }
@@ -111,12 +110,10 @@ export class PoolThread implements Watched {
     this.#put(task.op, slot, task.function.number, target.maxResultBytes, target.identity, target.args);
   }
 
-  /** Lets a stream that it has go on by so many chunks. */
   grant(task: PoolTask, chunks: number): void {
     this.#put(op.grant, task.slot, chunks, null, null, null);
   }
 
-  /** Aborts the signal of a task that it has. */
   cancel(task: PoolTask, reason: CancelReason): void {
     this.#put(op.cancel, task.slot, reason, null, null, null);
   }

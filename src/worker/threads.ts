@@ -4,7 +4,7 @@ import { addRestart } from "../actor/restart.ts";
 import type { Clock } from "../core/clock.ts";
 import { toError } from "../core/errors.ts";
 import type { PoolFunction } from "./pool-function.ts";
-import type { PoolTask } from "./pool-task.ts";
+import type { PoolTask, TaskThread } from "./pool-task.ts";
 import { PoolThread, type ThreadEvents } from "./pool-thread.ts";
 import { WedgeWatch } from "./wedge-watch.ts";
 
@@ -100,9 +100,10 @@ export class Threads {
   }
 
   /** Looks whether a thread's event loop still turns; if not, the thread is lost. */
-  probe(thread: PoolThread): void {
+  probe(thread: TaskThread): void {
+    const seat = this.#seatOf(thread);
     // One that is still starting has the time for a start.
-    if (thread.ready) this.#seatOf(thread)?.watch.probe();
+    if (seat?.thread.ready === true) seat.watch.probe();
   }
 
   /** Ends all threads, and whatever runs on them. */
@@ -161,7 +162,8 @@ export class Threads {
 
   #notStarted(error: Error): void {
     const seat = this.#seats.find(({ thread }) => !thread.ready);
-    if (seat !== undefined) this.#lose(seat.thread, error);
+    if (seat === undefined) this.#events.stray(error);
+    else this.#lose(seat.thread, error);
   }
 
   #lose(thread: PoolThread, error: Error): void {
@@ -194,7 +196,7 @@ export class Threads {
     this.#options.clock.clearTimeout(seat.startTimer);
   }
 
-  #seatOf(thread: PoolThread): Seat | undefined {
+  #seatOf(thread: TaskThread): Seat | undefined {
     return this.#seats.find((seat) => seat.thread === thread);
   }
 }

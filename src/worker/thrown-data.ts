@@ -17,7 +17,7 @@ export type ThrownData =
   | { readonly kind: "internal"; readonly cause: ErrorData };
 
 /** An Error as plain data. */
-export interface ErrorData {
+interface ErrorData {
   readonly name: string;
   readonly message: string;
   readonly stack: string | null;

@@ -60,7 +60,7 @@ export class WorkerPool {
       },
       {
         chunk: (task, json) => {
-          if (!task.over) task.stream?.chunk(json);
+          if (!task.over) task.listener.chunk?.(json);
         },
         succeeded: (task, json) => this.#succeeded(task, json),
         failed: (task, data, begun) => this.#failed(task, data, begun),
@@ -75,7 +75,7 @@ export class WorkerPool {
   /** Runs a call, now or when it is its turn. */
   run(call: WorkerCall): RunningTask {
     const called = this.#functions.get(call.module, call.function);
-    const task = new PoolTask(this, call, call as TaskListener, called, op.call, null);
+    const task = new PoolTask(this, call, call as TaskListener, called, op.call);
     if (this.#admits(task)) this.#take(task);
     return task;
   }
@@ -84,7 +84,7 @@ export class WorkerPool {
   stream(stream: WorkerStream): RunningStream {
     const called = this.#functions.get(stream.module, stream.function);
     const consumer = new PoolStream(stream);
-    const task = new PoolTask(this, stream, consumer, called, op.stream, consumer);
+    const task = new PoolTask(this, stream, consumer, called, op.stream);
     consumer.task = task;
     if (this.#admits(task)) this.#take(task);
     return consumer;
@@ -98,7 +98,7 @@ export class WorkerPool {
   verify(module: string, name: string): Promise<void> {
     return new Promise((resolve, reject) => {
       const call = verification(module, name, resolve, reject);
-      const task = new PoolTask(this, call, call as TaskListener, this.#functions.get(module, name), op.load, null);
+      const task = new PoolTask(this, call, call as TaskListener, this.#functions.get(module, name), op.load);
       if (this.#state === "running") this.#take(task);
       else reject(refused("draining"));
     });

@@ -27,7 +27,7 @@ export function openPool(options: Partial<WorkerPoolOptions> = {}): WorkerPool &
 }
 
 /** How a call ended. */
-export type Outcome =
+type Outcome =
   | { readonly result: unknown; readonly json: string }
   | { readonly error: GenApiError; readonly begun: boolean };
 
