@@ -3,9 +3,8 @@ import type { TraceContext } from "../core/request-info.ts";
 import { negotiate } from "../protocol/negotiate.ts";
 import type { Serializer } from "../protocol/serializer.ts";
 import { parseProtocols } from "./auth-token.ts";
-import { isOriginAllowed } from "./origin.ts";
+import type { OriginRule } from "./origin.ts";
 import { parseQuery, type QueryParams } from "./query-params.ts";
-import type { ResolvedSocketOptions } from "./socket-options.ts";
 
 /** Why a client is not let in. */
 export interface Refusal {
@@ -23,9 +22,9 @@ export interface Greeting {
 }
 
 /** What an upgrade request asks for, or why it must not: its origin first, then its version, then its token. */
-export function readHandshake(request: IncomingMessage, options: ResolvedSocketOptions): Greeting | Refusal {
+export function readHandshake(request: IncomingMessage, isOriginAllowed: OriginRule): Greeting | Refusal {
   const { headers } = request;
-  if (!isOriginAllowed(headers.origin, headers.host, options.allowedOrigins)) {
+  if (!isOriginAllowed(headers.origin, headers.host)) {
     return { status: 403, reason: "the origin is not allowed" };
   }
   const params = parseQuery(splitUrl(request).query);

@@ -3,7 +3,9 @@ import type { EventObject } from "xstate";
 import { fromResource, type ResourceLogic } from "../actor/resource.ts";
 import { type SupervisorRef, startChild } from "../actor/supervisor-requests.ts";
 import { closeCodes } from "../protocol/events.ts";
+import { clientAddressRule } from "./client-address.ts";
 import { connectionActor } from "./connection.actor.ts";
+import type { Connection } from "./connection.ts";
 import type { ConnectionTable } from "./connection-table.ts";
 import {
   addressOfServer,
@@ -12,6 +14,7 @@ import {
   mountOnServer,
   openHttpServer,
 } from "./http-server.ts";
+import { originRule } from "./origin.ts";
 import type { SocketContext } from "./socket-context.ts";
 import { createWsServer, type WsServer } from "./ws-server.ts";
 
@@ -40,9 +43,13 @@ const sweepMs = 1_000;
 /**
  * Makes the actor that lets clients in. Restarted after a crash it listens on the port that it had before; open
  * connections do not notice.
+ *
+ * @throws GenApiError `invalid_option` for allowed origins that cannot be
  */
 export function createListener({ context, table, on, connections }: ListenerOptions): Listener {
   const { clock, options } = context;
+  const isOriginAllowed = originRule(options.allowedOrigins);
+  const clientAddress = clientAddressRule(options.trustProxy);
   let bound: ListenAddress | undefined;
   let onReady: () => void;
   let onFailed: (error: Error) => void;
@@ -69,12 +76,13 @@ export function createListener({ context, table, on, connections }: ListenerOpti
   }
 
   const logic = fromResource(({ whereis, fail }) => {
-    const ws = createWsServer(context, table, (connection) => {
+    const onOpen = (connection: Connection) => {
       const spec = { id: connection.id, logic: connectionActor, input: connection, restart: "temporary" } as const;
       startChild(whereis<SupervisorRef>(connections), spec).catch(() =>
         connection.close(closeCodes.tryAgainLater, "the gateway takes no connections now"),
       );
-    });
+    };
+    const ws = createWsServer({ context, table, isOriginAllowed, clientAddress, onOpen });
     const closeServer = openServer(ws, fail);
     let timer = clock.setTimeout(sweep, sweepMs);
     function sweep(): void {

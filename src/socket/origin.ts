@@ -1,3 +1,5 @@
+import { libraryError } from "../core/errors.ts";
+
 /**
  * Which web pages may connect. "same_host": those that came from the host that the request names. A list holds
  * `https://app.example.com` (scheme, host and port), `//app.example.com` (any scheme and, unless one is named, port)
@@ -5,38 +7,42 @@
  */
 export type AllowedOrigins = "same_host" | "any" | readonly string[];
 
+/** Whether a request with these headers may connect. */
+export type OriginRule = (origin: string | undefined, host: string | undefined) => boolean;
+
 /**
- * Whether a request with this `Origin` may connect (Phoenix's check_origin). Programs that are no browsers send none
- * and may.
+ * Makes the rule for the pages that may connect (Phoenix's check_origin). Programs that are no browsers send no origin
+ * and always may.
+ *
+ * @throws GenApiError `invalid_option` for a listed origin that no page could have
  */
-export function isOriginAllowed(
-  origin: string | undefined,
-  host: string | undefined,
-  allowed: AllowedOrigins,
-): boolean {
-  if (origin === undefined || allowed === "any") return true;
-  if (!URL.canParse(origin)) return false;
-  const url = new URL(origin);
-  if (allowed !== "same_host") return allowed.some((pattern) => matchesOrigin(url, pattern));
-  const own = `${url.protocol}//${host}`;
-  return host !== undefined && URL.canParse(own) && new URL(own).host === url.host;
+export function originRule(allowed: AllowedOrigins): OriginRule {
+  const matches = allowed === "any" || allowed === "same_host" ? [] : allowed.map(originMatcher);
+  return (origin, host) => {
+    if (origin === undefined || allowed === "any") return true;
+    if (!URL.canParse(origin)) return false;
+    const url = new URL(origin);
+    if (allowed !== "same_host") return matches.some((isMatch) => isMatch(url));
+    const own = `${url.protocol}//${host}`;
+    return host !== undefined && URL.canParse(own) && new URL(own).host === url.host;
+  };
 }
 
-function matchesOrigin(origin: URL, pattern: string): boolean {
-  const [, scheme = "", wildcard, host = "", port] =
-    /^([a-z]+:)?\/\/(\*\.)?([^/:]+|\[[^\]]+\])(?::(\d+))?$/i.exec(pattern) ?? [];
-  const name = host.toLowerCase();
-  const hostMatches =
-    name !== "" && (origin.hostname === name || (wildcard !== undefined && origin.hostname.endsWith(`.${name}`)));
-  // `https://a` names its scheme's port, `//a` any.
-  const wanted = port ?? (scheme === "" ? undefined : defaultPort(scheme));
-  return (
-    hostMatches &&
-    (scheme === "" || origin.protocol === scheme.toLowerCase()) &&
-    (wanted === undefined || (origin.port || defaultPort(origin.protocol)) === wanted)
-  );
+function originMatcher(pattern: string): (origin: URL) => boolean {
+  const parts = /^([a-z]+:)?\/\/(\*\.)?([^/:*]+|\[[^\]/]+\])(?::(\d+))?$/.exec(pattern.toLowerCase());
+  if (parts === null) {
+    const given = JSON.stringify(pattern);
+    throw libraryError("invalid_option", `allowedOrigins must list origins such as "https://a.example", got ${given}`);
+  }
+  const [, scheme, wildcard, host, port] = parts;
+  // `https://a` means its scheme's port, `//a` any.
+  const wanted = port ?? (scheme === undefined ? undefined : defaultPort(scheme));
+  return ({ protocol, hostname, port: its }) =>
+    (hostname === host || (wildcard !== undefined && hostname.endsWith(`.${host}`))) &&
+    (scheme === undefined || protocol === scheme) &&
+    (wanted === undefined || (its || defaultPort(protocol)) === wanted);
 }
 
 function defaultPort(protocol: string): string {
-  return protocol.toLowerCase() === "https:" ? "443" : "80";
+  return protocol === "https:" ? "443" : "80";
 }

@@ -5,12 +5,13 @@ import { toError } from "../core/errors.ts";
 import { telemetryEvent } from "../telemetry/telemetry.ts";
 import type { Assigns } from "./assigns.ts";
 import { authenticate } from "./authenticate.ts";
-import { clientAddressRule } from "./client-address.ts";
+import type { ClientAddress } from "./client-address.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionTable } from "./connection-table.ts";
 import { endWithStatus } from "./end-with-status.ts";
 import { type Greeting, type Refusal, readHandshake, splitUrl, traceOf } from "./handshake.ts";
 import { filterSecrets } from "./log-filter.ts";
+import type { OriginRule } from "./origin.ts";
 import type { SocketContext } from "./socket-context.ts";
 import type { Transport } from "./transport.ts";
 
@@ -29,16 +30,21 @@ export interface WsServer {
   close(): void;
 }
 
-/** @param onOpen given each connection before its first frame is read */
-export function createWsServer(
-  context: SocketContext,
-  table: ConnectionTable,
-  onOpen: (connection: Connection) => void,
-): WsServer {
+/** What a {@link WsServer} needs. */
+export interface WsServerOptions {
+  readonly context: SocketContext;
+  readonly table: ConnectionTable;
+  readonly isOriginAllowed: OriginRule;
+  readonly clientAddress: ClientAddress;
+  /** Given each connection before its first frame is read. */
+  readonly onOpen: (connection: Connection) => void;
+}
+
+/** Makes the one thing that speaks WebSocket. */
+export function createWsServer({ context, table, isOriginAllowed, clientAddress, onOpen }: WsServerOptions): WsServer {
   const { options, clock, gateway } = context;
-  const ruleOfAddress = clientAddressRule(options.trustProxy);
   const addressOf = ({ socket, headers }: IncomingMessage) =>
-    ruleOfAddress(socket.remoteAddress ?? "", headers["x-forwarded-for"]?.toString());
+    clientAddress(socket.remoteAddress ?? "", headers["x-forwarded-for"]?.toString());
   const server = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -118,7 +124,7 @@ export function createWsServer(
     upgrade(request, socket, head) {
       if (splitUrl(request).path !== `${options.path}/websocket`) return false;
       socket.on("error", () => socket.destroy());
-      const greeting = readHandshake(request, options);
+      const greeting = readHandshake(request, isOriginAllowed);
       if ("status" in greeting) {
         refuse(request, socket, greeting);
         return true;

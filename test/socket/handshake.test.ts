@@ -178,6 +178,16 @@ describe("the origin", () => {
     else await expect(connecting).rejects.toMatchObject(refused(403));
   });
 
+  it.each(["app.example", "https://", "https://a.example/path", "//a.*.example", "https://a.example:x", "*"])(
+    "cannot be listed as %j",
+    async (origin) => {
+      await expect(openGateway({ allowedOrigins: [origin] })).rejects.toMatchObject({
+        code: "invalid_option",
+        message: `allowedOrigins must list origins such as "https://a.example", got ${JSON.stringify(origin)}`,
+      });
+    },
+  );
+
   it("is looked at before anything else", async () => {
     using refusals = listenTo("connection.refuse");
     await using gateway = await openGateway({ connect: () => null });
