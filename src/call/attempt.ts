@@ -9,7 +9,8 @@ import type { AbortReason } from "./running-calls.ts";
 export interface AttemptOwner {
   /** @param json the result's JSON */
   attemptSucceeded(json: string): void;
-  attemptFailed(failure: Failure): void;
+  /** @param begun false when the function was certainly not called */
+  attemptFailed(failure: Failure, begun: boolean): void;
 }
 
 /** Why nobody waits for an attempt any more. */
@@ -90,8 +91,8 @@ export class Attempt {
     if (this.#settle()) this.#owner.attemptSucceeded(json);
   }
 
-  failed(failure: Failure): void {
-    if (this.#settle()) this.#owner.attemptFailed(failure);
+  failed(failure: Failure, begun = true): void {
+    if (this.#settle()) this.#owner.attemptFailed(failure, begun);
   }
 
   /** The timeout is over: the owner hears of it at once, the function's signal is aborted. */
@@ -107,7 +108,7 @@ export class Attempt {
   #giveUp(reason: CancelReason, failure: Failure): void {
     if (!this.#settle()) return;
     this.#task?.cancel(reason);
-    this.#owner.attemptFailed(failure);
+    this.#owner.attemptFailed(failure, true);
   }
 
   #settle(): boolean {

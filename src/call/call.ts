@@ -1,3 +1,4 @@
+import type { FunConfig } from "../config/fun-config.ts";
 import { toError } from "../core/errors.ts";
 import { quote } from "../core/quote.ts";
 import type { RequestIdentity } from "../core/request-info.ts";
@@ -11,8 +12,9 @@ import { cancelled, type Failure, refusal, replyErrorOf, unavailable } from "./f
 import { hookRequestOf, isMap } from "./hook-request.ts";
 import type { PipelineSources } from "./pipeline-sources.ts";
 import type { Request } from "./request.ts";
-import { encodeAccepted, encodeFailure, encodeSuccess, type Response } from "./response.ts";
+import { encodeAccepted, encodeChunk, encodeFailure, encodeSuccess, type Response } from "./response.ts";
 import type { AbortReason, RunningCall } from "./running-calls.ts";
+import { StreamCall, type StreamOwner } from "./stream-call.ts";
 
 const requestStart = telemetryEvent("executor.request.start");
 const requestStop = telemetryEvent("executor.request.stop");
@@ -23,7 +25,7 @@ const retriesExhausted = telemetryEvent("executor.retry.exhausted");
 const exhausted = refusal("retry_exhausted", "All retry attempts exhausted");
 
 /** A request on its way through the pipeline: what is known of it, its execution, and its one answer. */
-export class Call implements RunningCall, AttemptOwner {
+export class Call implements RunningCall, AttemptOwner, StreamOwner {
   request: Request;
   readonly caller: Caller;
   readonly replyTo: ReplyTo;
@@ -36,6 +38,7 @@ export class Call implements RunningCall, AttemptOwner {
   readonly #sources: PipelineSources;
   readonly #startedAt: number;
   #attempt: Attempt | null = null;
+  #stream: StreamCall | null = null;
   #retries = 0;
   #retryTimer: unknown = null;
   #isTracked = false;
@@ -73,26 +76,40 @@ export class Call implements RunningCall, AttemptOwner {
 
   abort(reason: AbortReason): void {
     this.#isAborted = true;
-    if (this.#attempt !== null) this.#attempt.abort(reason);
+    if (this.#stream !== null) this.#stream.abort(reason);
+    else if (this.#attempt !== null) this.#attempt.abort(reason);
     else this.fail(reason === "stopped" ? unavailable : cancelled);
   }
 
-  /** Tells the client that an async or none request was accepted. */
-  acknowledge(): void {
-    const { requestId, requestType } = this.request;
-    this.#isAcknowledged = true;
-    if (this.compiled?.config.responseType === "none") this.replyTo.reply("ok", quote(requestType));
-    else this.replyTo.answer(encodeAccepted(requestId), "ok", quote(requestType));
+  get isStream(): boolean {
+    return this.#stream !== null;
   }
 
-  /** Runs its function; the answer follows. */
-  execute(target: Target): void {
-    const { compiled } = this;
-    if (compiled === null) return;
-    const identity = compiled.config.requestInfo ? this.#requestIdentity() : null;
+  stop(): void {
+    this.#stream?.stop();
+  }
+
+  /** Runs its function; the answer follows. An async, stream or none request is told that it was accepted. */
+  execute(compiled: CompiledFunction, target: Target): void {
+    const { config } = compiled;
+    const identity = config.requestInfo ? this.#requestIdentity() : null;
+    if (config.responseType === "stream") {
+      this.#openStream(config, target, identity);
+      return;
+    }
     const { maxResultBytes, deadlines } = this.#sources;
-    this.#attempt = new Attempt(compiled.config, target, this.args, identity, maxResultBytes, this);
+    this.#attempt = new Attempt(config, target, this.args, identity, maxResultBytes, this);
     this.#attempt.start(this.executor, deadlines);
+    // Not before the start: a pool that is full refuses at once, and then there is nothing to acknowledge.
+    if (!this.#isAnswered && config.responseType !== "sync") this.#acknowledge();
+  }
+
+  streamBegins(): void {
+    if (!this.#isAcknowledged) this.#acknowledge();
+  }
+
+  streamEnded(response: string, failure: Failure | null): void {
+    this.#answer(response, failure);
   }
 
   /** Where its function runs. */
@@ -103,11 +120,13 @@ export class Call implements RunningCall, AttemptOwner {
 
   attemptSucceeded(json: string): void {
     this.#attempt = null;
+    if (this.compiled?.config.responseType !== "sync") this.#acknowledge();
     this.#answer(encodeSuccess(this.request.requestId, json), null);
   }
 
-  attemptFailed(failure: Failure): void {
+  attemptFailed(failure: Failure, begun: boolean): void {
     this.#attempt = null;
+    if (begun && this.compiled?.config.responseType !== "sync") this.#acknowledge();
     const plan = this.#isAborted ? null : (this.compiled?.retryPlan ?? null);
     const next = nextStep(plan, this.#retries, failure, this.#sources.random);
     switch (next.step) {
@@ -149,8 +168,46 @@ export class Call implements RunningCall, AttemptOwner {
 
   #retry(): void {
     this.#retryTimer = null;
-    const target = this.compiled?.target;
-    if (target) this.execute(target);
+    const { compiled } = this;
+    if (compiled?.target) this.execute(compiled, compiled.target);
+  }
+
+  #openStream(config: FunConfig, target: Target, identity: RequestIdentity | null): void {
+    const { gateway, clock, executors, maxResultBytes, streamStallTimeoutMs } = this.#sources;
+    this.#stream = new StreamCall({
+      gateway,
+      requestId: this.request.requestId,
+      name: config,
+      target,
+      args: this.args,
+      identity,
+      maxResultBytes,
+      stallTimeoutMs: streamStallTimeoutMs,
+      clock,
+      executor: config.runOn === "main" ? executors.mainStreams : executors.workerStreams,
+      replyTo: this.replyTo,
+      owner: this,
+      encodeFailure: (failure) => encodeFailure(this.request.requestId, failure, this.#sources.detailError()),
+    });
+    this.track();
+    this.#sources.startStream(this.#stream);
+  }
+
+  /** Once. */
+  #acknowledge(): void {
+    if (this.#isAcknowledged) return;
+    this.#isAcknowledged = true;
+    const { requestId, requestType } = this.request;
+    switch (this.compiled?.config.responseType) {
+      case "none":
+        this.replyTo.reply("ok", quote(requestType));
+        return;
+      case "stream":
+        this.replyTo.answer(encodeChunk(requestId, '"init"'), "ok", quote(requestType));
+        return;
+      default:
+        this.replyTo.answer(encodeAccepted(requestId), "ok", quote(requestType));
+    }
   }
 
   #answer(response: string, failure: Failure | null): void {

@@ -25,6 +25,10 @@ export interface ReplyTo {
   answer(response: string, status: "ok" | "error", reply: string): void;
   /** A later Response: an async result, a stream's chunk or end. */
   push(response: string): void;
+  /** Whether the client takes more. False while its socket is full; what is sent all the same is kept, up to a bound. */
+  readonly isReady: boolean;
+  /** Calls `run` once, when the client takes more again; never when it is gone. */
+  whenReady(run: () => void): void;
   /** The reply alone, without a Response: an accepted request of type `none`. */
   reply(status: "ok" | "error", reply: string): void;
 }

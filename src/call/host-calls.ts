@@ -111,6 +111,8 @@ function replyToHost(requestId: string, finish: (encoded: string) => void): Repl
   return {
     answer: finish,
     push: finish,
+    isReady: true,
+    whenReady: (run) => run(),
     // An accepted request of type `none`: there will be no Response, so the host gets one that says it was accepted.
     reply: () => finish(encodeSuccess(requestId, "null")),
   };

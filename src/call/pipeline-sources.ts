@@ -4,6 +4,7 @@ import type { Deadlines } from "../core/deadlines.ts";
 import type { Executor } from "./attempt.ts";
 import type { CompiledFunction } from "./compile-function.ts";
 import type { RunningCalls } from "./running-calls.ts";
+import type { StreamCall, StreamExecutor } from "./stream-call.ts";
 
 /** What the pipeline needs of the gateway. */
 export interface PipelineSources {
@@ -17,7 +18,16 @@ export interface PipelineSources {
   readonly functions: ConfigStore<CompiledFunction>;
   /** Compiles what a before hook changed. @throws GenApiError `invalid_config` */
   compile(config: unknown): Promise<CompiledFunction>;
-  readonly executors: { readonly main: Executor; readonly worker: Executor };
+  readonly executors: {
+    readonly main: Executor;
+    readonly worker: Executor;
+    readonly mainStreams: StreamExecutor;
+    readonly workerStreams: StreamExecutor;
+  };
+  /** Starts a stream as an actor of its own; one that cannot be started fails as `unavailable`. */
+  startStream(stream: StreamCall): void;
+  /** How long a client that reads nothing keeps its stream, milliseconds. */
+  readonly streamStallTimeoutMs: number;
   readonly maxPayloadBytes: number;
   readonly maxResultBytes: number;
   readonly detailError: () => boolean;

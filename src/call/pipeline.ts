@@ -1,5 +1,6 @@
 import type { FunConfig } from "../config/fun-config.ts";
 import { isGenApiError } from "../core/errors.ts";
+import { shown } from "../core/faults.ts";
 import { quote } from "../core/quote.ts";
 import { runBeforeHook } from "../policy/hooks.ts";
 import { isPermitted } from "../policy/permission.ts";
@@ -39,7 +40,6 @@ const stages: readonly Stage[] = [
   selectNodes,
   askPermissionCallback,
   checkArguments,
-  acknowledge,
   execute,
 ];
 
@@ -188,15 +188,13 @@ function checkArguments(call: Call, { validate, config }: CompiledFunction): Sta
   return undefined;
 }
 
-/** From here on the request is accepted: an async or none request is told so. */
-function acknowledge(call: Call, { config }: CompiledFunction): StageResult {
-  if (config.responseType === "async" || config.responseType === "none") call.acknowledge();
-  return undefined;
-}
-
-/** Runs the function, again as its FunConfig's `retry` says; the call answers itself. */
-function execute(call: Call, { target }: CompiledFunction): StageResult {
+/** Runs the function, again as its FunConfig's `retry` says; the call answers itself, and acknowledges what is long. */
+function execute(call: Call, compiled: CompiledFunction): StageResult {
+  const { target, config } = compiled;
   if (target === null) return unavailable;
-  call.execute(target);
+  if (config.responseType === "stream" && call.caller.calls.hasStream(call.requestId)) {
+    return invalidRequest(`A stream with request_id ${shown(call.requestId)} is live on this channel`);
+  }
+  call.execute(compiled, target);
   return waiting;
 }

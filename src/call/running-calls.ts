@@ -4,7 +4,10 @@ export type AbortReason = "cancelled" | "disconnected" | "stopped";
 /** A call that still runs. */
 export interface RunningCall {
   readonly requestId: string;
+  readonly isStream: boolean;
   abort(reason: AbortReason): void;
+  /** Ends a stream in an orderly way, as its client asked. */
+  stop(): void;
 }
 
 /** The calls that one caller has running, so that they can be cancelled by request id and ended together. */
@@ -31,11 +34,29 @@ export class RunningCalls {
     return this.#calls.size === 0 ? Promise.resolve() : new Promise((resolve) => this.#waiters.push(resolve));
   }
 
-  /** Cancels every running call with this request id. @returns whether there was one */
-  cancel(requestId: string): boolean {
+  /** What cancels every running call with this request id; null when there is none. */
+  cancel(requestId: string): (() => void) | null {
     const named = [...this.#calls].filter((call) => call.requestId === requestId);
-    for (const call of named) call.abort("cancelled");
-    return named.length > 0;
+    if (named.length === 0) return null;
+    return () => {
+      for (const call of named) call.abort("cancelled");
+    };
+  }
+
+  /** What ends the stream with this request id in an orderly way; null when there is none. */
+  stopStream(requestId: string): (() => void) | null {
+    const stream = this.#stream(requestId);
+    return stream === undefined ? null : () => stream.stop();
+  }
+
+  /** Whether a stream with this request id is live. */
+  hasStream(requestId: string): boolean {
+    return this.#stream(requestId) !== undefined;
+  }
+
+  #stream(requestId: string): RunningCall | undefined {
+    for (const call of this.#calls) if (call.isStream && call.requestId === requestId) return call;
+    return undefined;
   }
 
   /** Ends all of them, when their caller goes away. */

@@ -9,6 +9,8 @@ export const names = {
   configCache: "config_cache",
   workerPools: "worker_pools",
   asyncPool: "async_pool",
+  streamPool: "stream_pool",
+  streams: "streams",
   connections: "connections",
   listener: "listener",
 } as const;
@@ -18,6 +20,7 @@ export interface TreeParts {
   readonly gateway: string;
   readonly functions: ConfigStore<ConfigEntry>;
   readonly asyncPool: ChildSpec["logic"];
+  readonly streamPool: ChildSpec["logic"];
 }
 
 /**
@@ -28,12 +31,14 @@ export interface TreeParts {
  * gen_api (one_for_one)
  * ├── config_cache
  * ├── worker_pools (one_for_one)
- * │   └── async_pool
+ * │   ├── async_pool
+ * │   └── stream_pool
+ * ├── streams (dynamic): one StreamCall per stream, temporary
  * ├── connections (dynamic): one connection per socket, temporary → its channels
  * └── listener
  * ```
  */
-export function gatewayTree({ gateway, functions, asyncPool }: TreeParts): ChildSpec[] {
+export function gatewayTree({ gateway, functions, asyncPool, streamPool }: TreeParts): ChildSpec[] {
   return [
     childSpec({
       id: names.configCache,
@@ -45,9 +50,13 @@ export function gatewayTree({ gateway, functions, asyncPool }: TreeParts): Child
       id: names.workerPools,
       name: names.workerPools,
       logic: fromSupervisor({
-        children: [childSpec({ id: names.asyncPool, name: names.asyncPool, logic: asyncPool })],
+        children: [
+          childSpec({ id: names.asyncPool, name: names.asyncPool, logic: asyncPool }),
+          childSpec({ id: names.streamPool, name: names.streamPool, logic: streamPool }),
+        ],
       }),
     }),
+    childSpec({ id: names.streams, name: names.streams, logic: fromDynamicSupervisor() }),
     childSpec({ id: names.connections, name: names.connections, logic: fromDynamicSupervisor() }),
   ];
 }

@@ -1,12 +1,16 @@
-import { startChild, terminateChild } from "../actor/supervisor-requests.ts";
+import { type SupervisorRef, startChild, terminateChild } from "../actor/supervisor-requests.ts";
 import { type Closed, type System, startSystem } from "../actor/system.ts";
 import type { TreeNode } from "../actor/tree.ts";
 import { type CompiledFunction, compileFunction } from "../call/compile-function.ts";
+import { unavailable } from "../call/failure.ts";
 import { type HostCallOptions, HostCalls, type HostRequest } from "../call/host-calls.ts";
 import { Pipeline } from "../call/pipeline.ts";
 import type { Response } from "../call/response.ts";
 import { mainThread } from "../call/run-on-main.ts";
 import { RunningCalls } from "../call/running-calls.ts";
+import { streamCallActor } from "../call/stream-call.actor.ts";
+import type { StreamCall } from "../call/stream-call.ts";
+import { mainThreadStreams } from "../call/stream-on-main.ts";
 import { ConfigStore } from "../config/config-store.ts";
 import { holdsService } from "../config/define-service.ts";
 import { Deadlines } from "../core/deadlines.ts";
@@ -74,23 +78,27 @@ class Gateway implements Runtime {
   readonly #system: System;
   readonly #functions = new ConfigStore<CompiledFunction>();
   readonly #running = new RunningCalls();
-  readonly #pool: Pool;
+  readonly #asyncPool: Pool;
+  readonly #streamPool: Pool;
   readonly #pipeline: Pipeline;
   readonly #hostCalls: HostCalls;
   readonly #connections: ConnectionTable;
   readonly #listener: Listener | undefined;
   #stopping: Promise<Closed> | undefined;
+  #streamCount = 0;
 
   constructor(options: ResolvedOptions) {
     const { name, clock, detailError, maxResultBytes, socket, listen, server } = options;
     this.#options = options;
     this.name = name;
     const deadlines = new Deadlines(clock);
-    this.#pool = createPool({ name: names.asyncPool, clock, ...poolOptions(options) });
+    const { asyncPoolSize, streamPoolSize } = options.workerPool;
+    this.#asyncPool = createPool({ ...poolOptions(options), name: names.asyncPool, maxInFlight: asyncPoolSize });
+    this.#streamPool = createPool({ ...poolOptions(options), name: names.streamPool, maxInFlight: streamPoolSize });
     const functionSources = {
       modules: modulesOf(options),
       mfaAllowlist: options.mfaAllowlist,
-      verifyOnWorker: (url: string, fun: string) => this.#pool.verify(url, fun),
+      verifyOnWorker: (url: string, fun: string) => this.#asyncPool.verify(url, fun),
     };
     const compile = (config: unknown) => compileFunction(config, functionSources);
     this.#pipeline = new Pipeline({
@@ -101,7 +109,14 @@ class Gateway implements Runtime {
       random: Math.random,
       functions: this.#functions,
       compile,
-      executors: { main: mainThread, worker: this.#pool },
+      executors: {
+        main: mainThread,
+        worker: this.#asyncPool,
+        mainStreams: mainThreadStreams,
+        workerStreams: this.#streamPool,
+      },
+      startStream: (stream) => this.#startStream(stream),
+      streamStallTimeoutMs: options.workerPool.streamStallTimeoutMs,
       maxPayloadBytes: socket.maxPayloadBytes,
       maxResultBytes,
       detailError: () => detailError,
@@ -123,14 +138,19 @@ class Gateway implements Runtime {
       name: "gen_api",
       clock,
       intensity: options.intensity,
-      children: gatewayTree({ gateway: name, functions: this.#functions, asyncPool: this.#pool.logic }),
+      children: gatewayTree({
+        gateway: name,
+        functions: this.#functions,
+        asyncPool: this.#asyncPool.logic,
+        streamPool: this.#streamPool.logic,
+      }),
       ...(options.inspect === undefined ? {} : { inspect: options.inspect }),
     });
     this.closed = this.#system.closed.then(async (closed) => {
       this.#pipeline.drain();
       this.#running.abortAll("stopped");
       deadlines.close();
-      await this.#pool.closed();
+      await Promise.all([this.#asyncPool.closed(), this.#streamPool.closed()]);
       return closed;
     });
   }
@@ -172,6 +192,18 @@ class Gateway implements Runtime {
     return this.#stopping;
   }
 
+  #startStream(stream: StreamCall): void {
+    const streams = this.#system.whereis<SupervisorRef>(names.streams);
+    this.#streamCount++;
+    const spec = {
+      id: `stream_${this.#streamCount}`,
+      logic: streamCallActor,
+      input: stream,
+      restart: "temporary",
+    } as const;
+    startChild(streams, spec).catch(() => stream.failed(unavailable, false));
+  }
+
   async #stop(drainMs: number): Promise<Closed> {
     const { clock } = this.#options;
     this.#pipeline.drain();
@@ -201,7 +233,17 @@ function modulesOf({ modules, functions }: ResolvedOptions): Map<string, string>
   return named;
 }
 
-function poolOptions({ workerPool }: ResolvedOptions) {
-  const { asyncPoolSize, circuitBreakerCooldown, ...rest } = workerPool;
-  return { ...rest, maxInFlight: asyncPoolSize, circuitBreakerCooldownMs: circuitBreakerCooldown };
+function poolOptions({ workerPool, clock }: ResolvedOptions) {
+  const { threads, maxQueueSize, circuitBreakerThreshold, circuitBreakerCooldown, wedgeGraceMs, resourceLimits } =
+    workerPool;
+  const circuitBreakerCooldownMs = circuitBreakerCooldown;
+  return {
+    threads,
+    clock,
+    maxQueueSize,
+    circuitBreakerThreshold,
+    circuitBreakerCooldownMs,
+    wedgeGraceMs,
+    resourceLimits,
+  };
 }

@@ -16,6 +16,10 @@ export interface WorkerPoolOptions {
   readonly threads?: number;
   /** Calls in flight at most, on all threads of the pool for sync, async and none calls together. @default 1_000 */
   readonly asyncPoolSize?: number;
+  /** Streams in flight at most, on all threads of the stream pool together. @default 500 */
+  readonly streamPoolSize?: number;
+  /** How long a client that reads nothing keeps its stream, milliseconds. @default 60_000 */
+  readonly streamStallTimeoutMs?: number;
   /** Calls that may wait for a place; further ones are `unavailable`. @default 10_000 */
   readonly maxQueueSize?: number;
   /** Failures in a row that open a function's circuit. @default 10 */
@@ -141,6 +145,8 @@ const moduleUrl = described(
 const poolSchema = z.strictObject({
   threads: positive.default(() => Math.max(2, availableParallelism())),
   asyncPoolSize: positive.default(workerPoolDefaults.maxInFlight),
+  streamPoolSize: positive.default(500),
+  streamStallTimeoutMs: milliseconds.default(60_000),
   maxQueueSize: count(0).default(workerPoolDefaults.maxQueueSize),
   circuitBreakerThreshold: positive.default(workerPoolDefaults.circuitBreakerThreshold),
   circuitBreakerCooldown: milliseconds.default(workerPoolDefaults.circuitBreakerCooldownMs),

@@ -88,6 +88,14 @@ export class RequestReply implements ReplyTo {
     outbound.send(encoder.reply(this.#ref, status, reply));
   }
 
+  get isReady(): boolean {
+    return this.#channel.outbound.isReady;
+  }
+
+  whenReady(run: () => void): void {
+    this.#channel.outbound.whenReady(run);
+  }
+
   push(response: string): void {
     if (this.#channel.isJoined) this.#channel.outbound.send(this.#channel.encoder.push(response));
   }

@@ -1,6 +1,9 @@
 import { textFrameHeader } from "./text-frame.ts";
 import type { Transport } from "./transport.ts";
 
+// What may wait for a reader before streams stop for it: far below the bound at which its socket is closed.
+const readyBytes = 262_144;
+
 // What is gathered within one turn of the event loop before it is written all the same.
 const gatherBytes = 65_536;
 
@@ -22,6 +25,8 @@ export class Outbound {
   /** How much may wait now. */
   #limit = 0;
   #isScheduled = false;
+  #waiting: (() => void)[] = [];
+  #awaitsDrain = false;
 
   /** @param onOverflow called when more than `maxBufferedBytes` wait for the reader and more is to be sent */
   constructor(transport: Transport, maxBufferedBytes: number, onOverflow: () => void) {
@@ -48,6 +53,18 @@ export class Outbound {
     }
   }
 
+  /** Whether the reader keeps up: streams send no more until it does. */
+  get isReady(): boolean {
+    return this.#gatheredBytes + this.#transport.socket.writableLength < readyBytes;
+  }
+
+  /** Calls `run` once, when the reader has caught up; never when the socket closes before. */
+  whenReady(run: () => void): void {
+    this.#waiting.push(run);
+    // Otherwise the flush that is scheduled looks.
+    if (this.#gatheredBytes === 0) this.#wake();
+  }
+
   /** Writes what was gathered. */
   flush(): void {
     if (this.#gatheredBytes === 0) return;
@@ -68,12 +85,28 @@ export class Outbound {
     }
     if (before.length === 0) {
       socket.write(latin1, "latin1");
-      return;
+    } else {
+      socket.cork();
+      for (const part of before) socket.write(part, "latin1");
+      if (latin1 !== "") socket.write(latin1, "latin1");
+      socket.uncork();
     }
-    socket.cork();
-    for (const part of before) socket.write(part, "latin1");
-    if (latin1 !== "") socket.write(latin1, "latin1");
-    socket.uncork();
+    if (this.#waiting.length > 0) this.#wake();
+  }
+
+  #wake(): void {
+    if (this.isReady) {
+      const waiting = this.#waiting;
+      this.#waiting = [];
+      for (const run of waiting) run();
+    } else if (!this.#awaitsDrain) {
+      // Above readyBytes the stream's own high-water mark is passed too: it will say when it is empty.
+      this.#awaitsDrain = true;
+      this.#transport.socket.once("drain", () => {
+        this.#awaitsDrain = false;
+        if (this.#waiting.length > 0) this.#wake();
+      });
+    }
   }
 
   readonly #flushScheduled = (): void => {

@@ -1,3 +1,4 @@
+import type { RunningCalls } from "../call/running-calls.ts";
 import { libraryError, toError } from "../core/errors.ts";
 import { replyPayload } from "../protocol/encode.ts";
 import { events, type Status } from "../protocol/events.ts";
@@ -111,18 +112,29 @@ export class Topics {
         this.#sendClose(channel.joinRef, channel.topic);
         return;
       case events.cancel:
-      case events.stopStream: {
-        const id = (message.payload as { request_id?: unknown } | null | undefined)?.request_id;
-        const isFound = typeof id === "string" && channel.caller.calls.cancel(id);
-        this.reply(channel.joinRef, message, isFound ? "ok" : "error", isFound ? "{}" : '{"reason":"not_found"}');
+        this.#end(channel, message, (calls, id) => calls.cancel(id));
         return;
-      }
+      case events.stopStream:
+        this.#end(channel, message, (calls, id) => calls.stopStream(id));
+        return;
       default:
         throw libraryError(
           "invalid_request",
           `The channel "${channel.topic}" has no event ${JSON.stringify(message.event)}, only "${channel.event}"`,
         );
     }
+  }
+
+  /** Ends a running request. The reply goes out before what the end brings. */
+  #end(
+    channel: JoinedChannel,
+    message: Message,
+    end: (calls: RunningCalls, requestId: string) => (() => void) | null,
+  ): void {
+    const id = (message.payload as { request_id?: unknown } | null | undefined)?.request_id;
+    const found = typeof id === "string" ? end(channel.caller.calls, id) : null;
+    this.reply(channel.joinRef, message, found ? "ok" : "error", found ? "{}" : '{"reason":"not_found"}');
+    found?.();
   }
 
   #join(message: Message, replaced: JoinedChannel | undefined): void {

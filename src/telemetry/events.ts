@@ -18,6 +18,14 @@ interface HookIdentity extends RequestIdentity {
   hook: string;
 }
 
+interface StreamIdentity {
+  gateway: string;
+  request_id: string;
+  service: string;
+  request_type: string;
+  version: string | null;
+}
+
 interface ActorIdentity {
   /** The supervisor's id. */
   supervisor: string;
@@ -163,4 +171,8 @@ export interface TelemetryEvents {
   >;
   "channel.leave": Event<{ system_time: number }, { gateway: string; connection: string; topic: string }>;
   "channel.crash": Event<{ system_time: number }, { gateway: string; connection: string; topic: string; error: Error }>;
+
+  "stream.start": Event<{ system_time: number }, StreamIdentity>;
+  /** `error_code` is null after an orderly end. */
+  "stream.stop": Event<{ duration_us: number; chunks: number }, StreamIdentity & { error_code: string | null }>;
 }

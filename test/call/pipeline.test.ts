@@ -52,12 +52,12 @@ describe("a sync request", () => {
   test("is cancelled by its request id, and by the end of its caller", async () => {
     const { request, sent, onWorker } = await pipelineOf({ requestType: "echo", runOn: "worker" });
     const { calls } = request("echo");
-    expect(calls.cancel("other")).toBe(false);
-    expect(calls.cancel("r1")).toBe(true);
+    expect(calls.cancel("other")).toBeNull();
+    calls.cancel("r1")?.();
     expect(sent).toMatchObject([
       { response: { error: "Request cancelled", error_code: "cancelled", can_retry: true } },
     ]);
-    expect(calls.cancel("r1")).toBe(false);
+    expect(calls.cancel("r1")).toBeNull();
     const other = request("echo");
     other.calls.abortAll("disconnected");
     expect(onWorker.map(({ cancelled }) => cancelled)).toEqual(["cancelled", "disconnected"]);

@@ -4,6 +4,8 @@ import { type CompiledFunction, compileFunction } from "../../src/call/compile-f
 import { Pipeline } from "../../src/call/pipeline.ts";
 import { mainThread } from "../../src/call/run-on-main.ts";
 import { RunningCalls } from "../../src/call/running-calls.ts";
+import type { StreamCall, StreamExecutor } from "../../src/call/stream-call.ts";
+import { mainThreadStreams } from "../../src/call/stream-on-main.ts";
 import { ConfigStore } from "../../src/config/config-store.ts";
 import type { FunConfigInput } from "../../src/config/fun-config.ts";
 import { Deadlines } from "../../src/core/deadlines.ts";
@@ -18,6 +20,13 @@ export interface Sent {
 }
 
 /** A pipeline whose worker is a box of attempts that the test settles itself. */
+/** A stream of the worker's that the test produces itself. */
+export interface TestStream {
+  readonly stream: StreamCall;
+  granted: number;
+  cancelled: string | null;
+}
+
 /** The random factor of retry delays is 1. */
 const random = () => 0.5;
 
@@ -45,6 +54,22 @@ export async function pipelineOf(...configs: Partial<FunConfigInput>[]) {
       return { cancel: (reason) => (entry.cancelled = reason) };
     },
   };
+  const streams: TestStream[] = [];
+  const workerStreams: StreamExecutor = {
+    stream(stream) {
+      const entry: TestStream = { stream, granted: 0, cancelled: null };
+      streams.push(entry);
+      return {
+        cancel: (reason) => {
+          entry.cancelled = reason;
+        },
+        grant: (chunks) => {
+          entry.granted += chunks;
+        },
+      };
+    },
+  };
+  const executors = { main: mainThread, worker, mainStreams: mainThreadStreams, workerStreams };
   const pipeline = new Pipeline({
     gateway: "test",
     clock,
@@ -53,17 +78,32 @@ export async function pipelineOf(...configs: Partial<FunConfigInput>[]) {
     random,
     functions: store,
     compile: (config) => compileFunction(config, sources),
-    executors: { main: mainThread, worker },
+    executors,
+    startStream: (stream) => stream.start(() => undefined),
+    streamStallTimeoutMs: 60_000,
     maxPayloadBytes: 1_000,
     maxResultBytes: 1_000,
     detailError: () => false,
   });
   const sent: Sent[] = [];
   const replies: { status: string; response: unknown }[] = [];
+  /** The client's socket: full until the test says otherwise. */
+  const socket = {
+    isReady: true,
+    waiting: [] as (() => void)[],
+    drain() {
+      socket.isReady = true;
+      for (const run of socket.waiting.splice(0)) run();
+    },
+  };
   const replyTo: ReplyTo = {
     answer: (response, status, reply) =>
       sent.push({ response: JSON.parse(response), reply: { status, response: JSON.parse(reply) } }),
     push: (response) => sent.push({ response: JSON.parse(response), reply: null }),
+    get isReady() {
+      return socket.isReady;
+    },
+    whenReady: (run) => socket.waiting.push(run),
     reply: (status, reply) => replies.push({ status, response: JSON.parse(reply) }),
   };
   const caller = (identity: Partial<Caller> = {}): Caller => ({
@@ -81,5 +121,19 @@ export async function pipelineOf(...configs: Partial<FunConfigInput>[]) {
     pipeline.handle({ service: "s", request_type: requestType, request_id: "r1", ...more }, 100, by, replyTo);
     return by;
   };
-  return { clock, store, pipeline, running, sent, replies, request, caller, onWorker, replyTo };
+  return {
+    clock,
+    store,
+    pipeline,
+    running,
+    sent,
+    replies,
+    streams,
+    socket,
+    executors,
+    request,
+    caller,
+    onWorker,
+    replyTo,
+  };
 }

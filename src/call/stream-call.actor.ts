@@ -1,0 +1,9 @@
+import { fromResource } from "../actor/resource.ts";
+import type { StreamCall } from "./stream-call.ts";
+
+/** One stream in the supervision tree. When the actor is killed its client is told, when the stream is over it ends. */
+export const streamCallActor = fromResource<StreamCall>(({ input: stream, finish }) => {
+  stream.start(finish);
+  // Does nothing to a stream that is over.
+  return () => stream.abort("stopped");
+});
