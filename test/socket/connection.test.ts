@@ -192,7 +192,7 @@ describe("the actor of", () => {
       const abort = (why: string) => {
         reason = why;
       };
-      caller.calls.add({ requestId: "r", abort });
+      caller.calls.add({ requestId: "r", isStream: false, abort, stop: () => undefined });
     };
     const client = await gateway.joined();
     await client.join("api:b", "2");

@@ -317,6 +317,8 @@ describe("a message on a joined topic", () => {
     gateway.handle = (_payload, _bytes, caller) => {
       const call = {
         requestId: "r1",
+        isStream: false,
+        stop: () => undefined,
         abort(reason: string) {
           aborted.push(reason);
           caller.calls.delete(call);
@@ -334,6 +336,33 @@ describe("a message on a joined topic", () => {
       expect(await client.next()).toEqual(["1", "4", "api:a", "phx_reply", notFound]);
     }
     expect(aborted).toEqual(["cancelled"]);
+  });
+});
+
+describe("a stream", () => {
+  it("is stopped by its request id: the reply first, then what the end brings; cancel ends it too", async () => {
+    await using gateway = await openGateway();
+    gateway.handle = (_payload, _bytes, caller, replyTo) => {
+      const end = (how: string) => {
+        caller.calls.delete(call);
+        replyTo.push(`{"ended":"${how}"}`);
+      };
+      const call = { requestId: "r1", isStream: true, stop: () => end("stopped"), abort: end };
+      caller.calls.add(call);
+    };
+    const client = await gateway.joined();
+    for (const [event, how] of [
+      ["stop_stream", "stopped"],
+      ["cancel", "cancelled"],
+    ] as const) {
+      client.send(["1", "2", "api:a", "api", {}]);
+      client.send(["1", "3", "api:a", event, { request_id: "r1" }]);
+      expect(await client.next()).toEqual(["1", "3", "api:a", "phx_reply", ok]);
+      expect(await client.next()).toEqual(["1", null, "api:a", "api", { ended: how }]);
+    }
+    client.send(["1", "4", "api:a", "stop_stream", { request_id: "r1" }]);
+    const notFound = { status: "error", response: { reason: "not_found" } };
+    expect(await client.next()).toEqual(["1", "4", "api:a", "phx_reply", notFound]);
   });
 });
 
@@ -381,7 +410,8 @@ describe("leaving", () => {
     async (how) => {
       await using gateway = await openGateway();
       const aborted = deferred<string>();
-      gateway.handle = (_payload, _bytes, caller) => caller.calls.add({ requestId: "r1", abort: aborted.resolve });
+      gateway.handle = (_payload, _bytes, caller) =>
+        caller.calls.add({ requestId: "r1", isStream: false, abort: aborted.resolve, stop: () => undefined });
       const client = await gateway.joined();
       client.send(["1", "2", "api:a", "api", {}]);
       await client.settled();
