@@ -46,3 +46,9 @@ export const unauthenticated: Failure = refusal("unauthenticated", "Authenticati
 export function internal(cause: unknown): Failure {
   return { ...refusal("internal", "Internal Server Error"), cause };
 }
+
+/** Too many requests; one who waits that long is let in. */
+export function rateLimited(retryAfterMs: number): Failure {
+  const seconds = Math.ceil(retryAfterMs / 1000);
+  return refusal("rate_limited", `Rate limit exceeded. Please retry after ${seconds} seconds.`, true, retryAfterMs);
+}

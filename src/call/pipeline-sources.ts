@@ -1,6 +1,8 @@
 import type { ConfigStore } from "../config/config-store.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Deadlines } from "../core/deadlines.ts";
+import type { RateLimitedRequest } from "../policy/rate-limit.ts";
+import type { RateLimitDecision } from "../policy/rate-limit-decision.ts";
 import type { Executor } from "./attempt.ts";
 import type { CompiledFunction } from "./compile-function.ts";
 import type { RunningCalls } from "./running-calls.ts";
@@ -18,6 +20,7 @@ export interface PipelineSources {
   readonly functions: ConfigStore<CompiledFunction>;
   /** Compiles what a before hook changed. @throws GenApiError `invalid_config` */
   compile(config: unknown): Promise<CompiledFunction>;
+  readonly rateLimiter: RateLimits;
   readonly executors: {
     readonly main: Executor;
     readonly worker: Executor;
@@ -31,4 +34,9 @@ export interface PipelineSources {
   readonly maxPayloadBytes: number;
   readonly maxResultBytes: number;
   readonly detailError: () => boolean;
+}
+
+/** Decides whether a request may come now, and counts it. */
+export interface RateLimits {
+  check(request: RateLimitedRequest): RateLimitDecision;
 }

@@ -13,6 +13,7 @@ import {
   internal,
   invalidRequest,
   permissionDenied,
+  rateLimited,
   refusal,
   replyErrorOf,
   unauthenticated,
@@ -37,6 +38,7 @@ type Stage = (call: Call, compiled: CompiledFunction, sources: PipelineSources) 
 const stages: readonly Stage[] = [
   beforeExecute,
   checkPermission,
+  checkRateLimits,
   selectNodes,
   askPermissionCallback,
   checkArguments,
@@ -158,6 +160,18 @@ function checkPermission(call: Call, { config, permissionCallback }: CompiledFun
   if (permissionCallback !== null) return undefined;
   const permitted = isPermitted(config.checkPermission, call.caller, call.request.args, config.argOrders);
   return permitted ? undefined : permissionDenied;
+}
+
+/** Counts the request by every limit that applies to it, unless one refuses it: then none does. */
+function checkRateLimits(
+  { caller, request }: Call,
+  _compiled: CompiledFunction,
+  sources: PipelineSources,
+): StageResult {
+  const { userId, deviceId, ipAddress } = caller;
+  const { service, requestType, args } = request;
+  const decision = sources.rateLimiter.check({ service, requestType, userId, deviceId, ipAddress, args });
+  return decision.allowed ? undefined : rateLimited(decision.retryAfterMs);
 }
 
 /** Where the function runs: here. No service node is connected to this gateway. */

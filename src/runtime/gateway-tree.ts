@@ -3,9 +3,13 @@ import { fromDynamicSupervisor } from "../actor/dynamic-supervisor.ts";
 import { fromSupervisor } from "../actor/supervisor.ts";
 import { configCache } from "../config/config-cache.actor.ts";
 import type { ConfigEntry, ConfigStore } from "../config/config-store.ts";
+import { rateLimiter } from "../policy/rate-limiter.actor.ts";
+import type { RateLimiter } from "../policy/rate-limiter.ts";
+import type { RateLimiterOptions } from "../policy/rate-limiter-options.ts";
 
 /** The names under which the tree's actors are registered; look them up at each use, a restart changes the actor. */
 export const names = {
+  rateLimiter: "rate_limiter",
   configCache: "config_cache",
   workerPools: "worker_pools",
   asyncPool: "async_pool",
@@ -18,6 +22,8 @@ export const names = {
 /** What the tree is made of. */
 export interface TreeParts {
   readonly gateway: string;
+  readonly limiter: RateLimiter;
+  readonly limiterOptions: RateLimiterOptions;
   readonly functions: ConfigStore<ConfigEntry>;
   readonly asyncPool: ChildSpec["logic"];
   readonly streamPool: ChildSpec["logic"];
@@ -29,6 +35,7 @@ export interface TreeParts {
  *
  * ```
  * gen_api (one_for_one)
+ * ├── rate_limiter
  * ├── config_cache
  * ├── worker_pools (one_for_one)
  * │   ├── async_pool
@@ -38,8 +45,21 @@ export interface TreeParts {
  * └── listener
  * ```
  */
-export function gatewayTree({ gateway, functions, asyncPool, streamPool }: TreeParts): ChildSpec[] {
+export function gatewayTree({
+  gateway,
+  limiter,
+  limiterOptions,
+  functions,
+  asyncPool,
+  streamPool,
+}: TreeParts): ChildSpec[] {
   return [
+    childSpec({
+      id: names.rateLimiter,
+      name: names.rateLimiter,
+      logic: rateLimiter,
+      input: { gateway, limiter, options: limiterOptions },
+    }),
     childSpec({
       id: names.configCache,
       name: names.configCache,

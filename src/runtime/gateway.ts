@@ -14,6 +14,11 @@ import { mainThreadStreams } from "../call/stream-on-main.ts";
 import { ConfigStore } from "../config/config-store.ts";
 import { holdsService } from "../config/define-service.ts";
 import { Deadlines } from "../core/deadlines.ts";
+import { libraryError } from "../core/errors.ts";
+import type { RateLimit } from "../policy/rate-limit.ts";
+import { RateLimiter, type RateLimitStatus } from "../policy/rate-limiter.ts";
+import { RateLimiterApi } from "../policy/rate-limiter-api.ts";
+import type { RateLimiterConfig, RateLimiterOptions } from "../policy/rate-limiter-options.ts";
 import { resolveChannel } from "../socket/channel.ts";
 import { ConnectionTable } from "../socket/connection-table.ts";
 import type { ListenAddress } from "../socket/http-server.ts";
@@ -30,6 +35,8 @@ export interface Runtime extends AsyncDisposable {
   readonly address: ListenAddress | undefined;
   /** The functions that it knows. */
   readonly configCache: ConfigCache;
+  /** Limits, their counts, and how to change them. */
+  readonly rateLimiter: RateLimiterApi;
   /** Always resolves: `{reason: "stopped"}`, or with the error that ended the tree. */
   readonly closed: Promise<Closed>;
   /**
@@ -42,6 +49,17 @@ export interface Runtime extends AsyncDisposable {
   request<Result = unknown>(request: HostRequest, options?: HostCallOptions): Promise<Response<Result>>;
   /** Closes (1001) every connection whose `connect` gave it this `id`. @returns how many */
   disconnect(id: string): number;
+  /**
+   * Whether clients are told the message behind an `internal` error, from now on.
+   * @throws GenApiError `permission_denied` unless the option `adminActions` lists `change_detail_error`
+   */
+  setDetailError(detailError: boolean): void;
+  /** How much a user has used of each limit by `userId`. */
+  rlStatus(userId: string): RateLimitStatus[];
+  /** The global limits; given some, replaces them first: those that stay keep their counts. */
+  rlGlobal(limits?: readonly RateLimit[]): Promise<readonly RateLimit[]>;
+  /** The rate limiter's whole configuration. */
+  rlConfig(): RateLimiterConfig;
   /** The supervision tree as it is now. */
   tree(): TreeNode;
   /** Watches every actor with an XState inspection observer. @returns how to stop that */
@@ -73,6 +91,7 @@ export async function startGenApi(options: GenApiOptions = {}): Promise<Runtime>
 class Gateway implements Runtime {
   readonly name: string;
   readonly configCache: ConfigCache;
+  readonly rateLimiter: RateLimiterApi;
   readonly closed: Promise<Closed>;
   readonly #options: ResolvedOptions;
   readonly #system: System;
@@ -86,9 +105,10 @@ class Gateway implements Runtime {
   readonly #listener: Listener | undefined;
   #stopping: Promise<Closed> | undefined;
   #streamCount = 0;
+  #detailError: boolean;
 
   constructor(options: ResolvedOptions) {
-    const { name, clock, detailError, maxResultBytes, socket, listen, server } = options;
+    const { name, clock, maxResultBytes, socket, listen, server } = options;
     this.#options = options;
     this.name = name;
     const deadlines = new Deadlines(clock);
@@ -101,8 +121,14 @@ class Gateway implements Runtime {
       verifyOnWorker: (url: string, fun: string) => this.#asyncPool.verify(url, fun),
     };
     const compile = (config: unknown) => compileFunction(config, functionSources);
+    const limiterOptions = options.rateLimiter as RateLimiterOptions;
+    const limiter = new RateLimiter(name, clock, limiterOptions);
+    const mayLimit = options.adminActions.has("update_rate_limit_config");
+    this.rateLimiter = new RateLimiterApi(limiter, () => this.#system.whereis(names.rateLimiter), mayLimit);
+    this.#detailError = options.detailError;
     this.#pipeline = new Pipeline({
       gateway: name,
+      rateLimiter: limiter,
       clock,
       deadlines,
       running: this.#running,
@@ -119,7 +145,7 @@ class Gateway implements Runtime {
       streamStallTimeoutMs: options.workerPool.streamStallTimeoutMs,
       maxPayloadBytes: socket.maxPayloadBytes,
       maxResultBytes,
-      detailError: () => detailError,
+      detailError: () => this.#detailError,
     });
     this.#hostCalls = new HostCalls(this.#pipeline, clock);
     this.configCache = new ConfigCache({
@@ -140,6 +166,8 @@ class Gateway implements Runtime {
       intensity: options.intensity,
       children: gatewayTree({
         gateway: name,
+        limiter,
+        limiterOptions,
         functions: this.#functions,
         asyncPool: this.#asyncPool.logic,
         streamPool: this.#streamPool.logic,
@@ -177,6 +205,27 @@ class Gateway implements Runtime {
 
   disconnect(id: string): number {
     return this.#connections.disconnect(id);
+  }
+
+  setDetailError(detailError: boolean): void {
+    if (!this.#options.adminActions.has("change_detail_error")) {
+      const allowed = 'only where the option adminActions lists "change_detail_error"';
+      throw libraryError("permission_denied", `setDetailError may be called ${allowed}`);
+    }
+    this.#detailError = detailError;
+  }
+
+  rlStatus(userId: string): RateLimitStatus[] {
+    return this.rateLimiter.status(userId, undefined, "userId");
+  }
+
+  async rlGlobal(limits?: readonly RateLimit[]): Promise<readonly RateLimit[]> {
+    if (limits !== undefined) await this.rateLimiter.setGlobalLimits(limits);
+    return this.rateLimiter.getGlobalLimits();
+  }
+
+  rlConfig(): RateLimiterConfig {
+    return this.rateLimiter.getConfig();
   }
 
   tree(): TreeNode {

@@ -5,6 +5,7 @@ import { holdsService, type Service } from "../config/define-service.ts";
 import { type FunConfigInput, validateFunConfig } from "../config/fun-config.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { described, faultsError, faultsOf, must } from "../core/faults.ts";
+import { checkRateLimiterOptions, type RateLimiterOptions } from "../policy/rate-limiter-options.ts";
 import type { ChannelOptions } from "../socket/channel.ts";
 import { checkTrustProxy, type TrustProxy } from "../socket/client-address.ts";
 import { type SocketOptions, socketDefaults } from "../socket/socket-options.ts";
@@ -48,6 +49,11 @@ export interface IntensityOptions {
   readonly withinMs?: number;
 }
 
+const adminActions = ["update_rate_limit_config", "change_detail_error"] as const;
+
+/** A change at run time that a host has to allow: `runtime.rateLimiter.updateConfig`, `runtime.setDetailError`. */
+export type AdminAction = (typeof adminActions)[number];
+
 /** What {@link startGenApi} takes. */
 export interface GenApiOptions {
   /** This gateway's name, as telemetry and other nodes know it. @default "gen_api@127.0.0.1" */
@@ -71,6 +77,10 @@ export interface GenApiOptions {
   /** The most bytes of a result's JSON. @default 8_388_608 */
   readonly maxResultBytes?: number;
   readonly workerPool?: WorkerPoolOptions;
+  /** Limits on how often requests may come. @default none */
+  readonly rateLimiter?: RateLimiterOptions;
+  /** What may be changed at run time that is refused otherwise. @default [] */
+  readonly adminActions?: readonly AdminAction[];
   /** When the tree's root gives up. */
   readonly intensity?: IntensityOptions;
   /** The source of time. @default the machine's */
@@ -161,6 +171,17 @@ const poolSchema = z.strictObject({
     .default({}),
 });
 
+// What is wrong inside it is told by checkRateLimiterOptions.
+const limiterSchema = z.strictObject({
+  enabled: z.custom<RateLimiterOptions["enabled"]>().optional(),
+  failOpen: z.custom<RateLimiterOptions["failOpen"]>().optional(),
+  globalLimits: z.custom<RateLimiterOptions["globalLimits"]>().optional(),
+  apiLimits: z.custom<RateLimiterOptions["apiLimits"]>().optional(),
+  maxKeys: z.custom<RateLimiterOptions["maxKeys"]>().optional(),
+  sweepIntervalMs: z.custom<RateLimiterOptions["sweepIntervalMs"]>().optional(),
+  keysPerSweep: z.custom<RateLimiterOptions["keysPerSweep"]>().optional(),
+});
+
 const optionsSchema = z.strictObject({
   name: text().default("gen_api@127.0.0.1"),
   listen: listenSchema.optional(),
@@ -183,6 +204,13 @@ const optionsSchema = z.strictObject({
     .default(null),
   detailError: flag().default(false),
   maxResultBytes: positive.default(8 * 1024 * 1024),
+  rateLimiter: section(limiterSchema),
+  adminActions: z
+    .array(z.enum(adminActions, { error: must(adminActions.map((name) => JSON.stringify(name)).join(" or ")) }), {
+      error: must("a list of admin actions"),
+    })
+    .transform((names) => new Set<AdminAction>(names))
+    .default(() => new Set<AdminAction>()),
   workerPool: section(poolSchema),
   intensity: section(z.strictObject({ maxRestarts: count(0).default(3), withinMs: milliseconds.default(5_000) })),
   clock: z
@@ -203,13 +231,22 @@ export type ResolvedOptions = z.output<typeof optionsSchema>;
 export function resolveOptions(options: unknown): ResolvedOptions {
   const parsed = optionsSchema.safeParse(options);
   const given = Object(options) as Readonly<Record<string, unknown>>;
-  const faults = [...(parsed.success ? [] : faultsOf(parsed.error)), ...serverFaults(given), ...functionFaults(given)];
+  const faults = [
+    ...(parsed.success ? [] : faultsOf(parsed.error)),
+    ...serverFaults(given),
+    ...limiterFaults(given),
+    ...functionFaults(given),
+  ];
   if (parsed.success && faults.length === 0) return parsed.data;
   throw faultsError("invalid_option", "Invalid options of startGenApi", faults);
 }
 
 function serverFaults({ server, listen }: Readonly<Record<string, unknown>>): string[] {
   return server === undefined || !listen ? [] : ["listen must be left out, or false, when server is given"];
+}
+
+function limiterFaults({ rateLimiter }: Readonly<Record<string, unknown>>): string[] {
+  return checkRateLimiterOptions(Object(rateLimiter) as RateLimiterOptions).map((fault) => `rateLimiter.${fault}`);
 }
 
 /** What is wrong inside the given FunConfigs, and services whose module nobody names. */

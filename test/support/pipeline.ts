@@ -9,6 +9,7 @@ import { mainThreadStreams } from "../../src/call/stream-on-main.ts";
 import { ConfigStore } from "../../src/config/config-store.ts";
 import type { FunConfigInput } from "../../src/config/fun-config.ts";
 import { Deadlines } from "../../src/core/deadlines.ts";
+import { RateLimiter } from "../../src/policy/rate-limiter.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
 
 const fixture = new URL("../fixtures/main-functions.js", import.meta.url).href;
@@ -69,6 +70,7 @@ export async function pipelineOf(...configs: Partial<FunConfigInput>[]) {
       };
     },
   };
+  const rateLimiter = new RateLimiter("test", clock);
   const executors = { main: mainThread, worker, mainStreams: mainThreadStreams, workerStreams };
   const pipeline = new Pipeline({
     gateway: "test",
@@ -79,6 +81,7 @@ export async function pipelineOf(...configs: Partial<FunConfigInput>[]) {
     functions: store,
     compile: (config) => compileFunction(config, sources),
     executors,
+    rateLimiter,
     startStream: (stream) => stream.start(() => undefined),
     streamStallTimeoutMs: 60_000,
     maxPayloadBytes: 1_000,
