@@ -1,8 +1,9 @@
 import type { Clock } from "../core/clock.ts";
+import { libraryError } from "../core/errors.ts";
 import { telemetryEvent } from "../telemetry/telemetry.ts";
 import type { PoolTask } from "./pool-task.ts";
 import type { Refusal } from "./unavailable.ts";
-import type { WorkerTarget } from "./worker-call.ts";
+import type { CancelReason, WorkerTarget } from "./worker-call.ts";
 
 /** Who a call is for. */
 type Target = Pick<WorkerTarget, "service" | "requestType">;
@@ -41,6 +42,12 @@ export class PoolTelemetry {
   failed(task: PoolTask, error: Error): void {
     if (!taskException.active || task.isVerification) return;
     taskException.emit({ duration_us: this.#duration(task) }, { ...this.#identity(task.target), error });
+  }
+
+  /** The caller no longer waits. */
+  givenUp(task: PoolTask, reason: CancelReason): void {
+    if (!taskException.active) return;
+    this.failed(task, libraryError(reason === "timeout" ? "timeout" : "cancelled", `Given up: ${reason}`));
   }
 
   rejected(task: PoolTask, reason: Exclude<Refusal, "closed">, queueSize: number): void {

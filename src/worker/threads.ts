@@ -1,26 +1,24 @@
-import type { ResourceLimits } from "node:worker_threads";
 import { Piscina } from "piscina";
 import { addRestart } from "../actor/restart.ts";
-import type { Clock } from "../core/clock.ts";
 import { toError } from "../core/errors.ts";
 import type { PoolFunction } from "./pool-function.ts";
 import type { PoolTask, TaskThread } from "./pool-task.ts";
 import { PoolThread, type ThreadEvents } from "./pool-thread.ts";
 import { WedgeWatch } from "./wedge-watch.ts";
+import type { WorkerPoolOptions } from "./worker-pool-options.ts";
 
 /** What {@link Threads} needs to know. */
-export interface ThreadsOptions {
-  readonly count: number;
-  /** The most tasks that one thread can be given at a time. */
-  readonly slots: number;
-  readonly file: URL;
-  readonly resourceLimits: ResourceLimits | undefined;
-  readonly wedgeGraceMs: number;
-  readonly startTimeoutMs: number;
-  readonly pingIntervalMs: number;
-  readonly functions: readonly PoolFunction[];
-  readonly clock: Clock;
-}
+export type ThreadsOptions = Pick<
+  WorkerPoolOptions,
+  | "clock"
+  | "threads"
+  | "maxInFlight"
+  | "wedgeGraceMs"
+  | "pingIntervalMs"
+  | "startTimeoutMs"
+  | "resourceLimits"
+  | "threadFile"
+>;
 
 /** What {@link Threads} tells the pool. */
 export interface ThreadsEvents extends Pick<ThreadEvents, "chunk" | "succeeded" | "failed" | "notSendable" | "stray"> {
@@ -37,6 +35,8 @@ interface Seat {
   startTimer: unknown;
 }
 
+const ownFile = new URL("./thread-loop.js", import.meta.url);
+
 // A thread that cannot start must not be started for ever; OTP's restart intensity, for each seat.
 const deathsPerSeat = 3;
 const deathPeriodMs = 5_000;
@@ -46,6 +46,7 @@ const stopGraceMs = 100;
 /** Keeps a fixed number of threads alive. Piscina starts them, limits them, and ends them. */
 export class Threads {
   readonly #options: ThreadsOptions;
+  readonly #functions: readonly PoolFunction[];
   readonly #events: ThreadsEvents;
   readonly #piscina: Piscina;
   readonly #seats: Seat[] = [];
@@ -54,12 +55,14 @@ export class Threads {
   #pingTimer: unknown = null;
   #closed = false;
 
-  constructor(options: ThreadsOptions, events: ThreadsEvents) {
+  /** @param functions the pool's list, to which functions are only added */
+  constructor(options: ThreadsOptions, functions: readonly PoolFunction[], events: ThreadsEvents) {
     this.#options = options;
+    this.#functions = functions;
     this.#events = events;
     this.#piscina = new Piscina({
-      minThreads: options.count,
-      maxThreads: options.count,
+      minThreads: options.threads,
+      maxThreads: options.threads,
       // A thread must not sleep in Atomics.wait: its sockets and timers would stand still.
       atomics: "disabled",
       recordTiming: false,
@@ -76,7 +79,7 @@ export class Threads {
       ready: (thread) => this.#ready(thread),
       ended: (thread, error) => this.#lose(thread, error),
     };
-    for (let i = 0; i < options.count; i++) this.#seats.push(this.#launch());
+    for (let i = 0; i < options.threads; i++) this.#seats.push(this.#launch());
   }
 
   get readyCount(): number {
@@ -141,8 +144,8 @@ export class Threads {
   }
 
   #launch(): Seat {
-    const { clock, file, slots, functions, wedgeGraceMs, startTimeoutMs } = this.#options;
-    const thread = new PoolThread(this.#piscina, file, slots, functions, this.#toThread);
+    const { clock, threadFile = ownFile, maxInFlight, wedgeGraceMs, startTimeoutMs } = this.#options;
+    const thread = new PoolThread(this.#piscina, threadFile, maxInFlight, this.#functions, this.#toThread);
     return {
       thread,
       watch: new WedgeWatch(thread, clock, wedgeGraceMs, () =>
@@ -184,7 +187,7 @@ export class Threads {
   #mayReplace(dead: PoolThread): boolean {
     if (dead.ready && dead.progress !== 0) return true;
     const { times, exceeded } = addRestart(this.#earlyDeaths, this.#options.clock.now(), {
-      maxRestarts: deathsPerSeat * this.#options.count,
+      maxRestarts: deathsPerSeat * this.#options.threads,
       withinMs: deathPeriodMs,
     });
     this.#earlyDeaths = times;

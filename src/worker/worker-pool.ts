@@ -20,8 +20,6 @@ import type { WorkerPoolOptions, WorkerPoolStatus } from "./worker-pool-options.
 // module may end the thread when it is imported.
 const maxSends = 3;
 
-const threadFile = new URL("./thread-loop.js", import.meta.url);
-
 /**
  * Runs functions of the user's on threads: at most `maxInFlight` calls on threads, at most `maxQueueSize` waiting, the
  * rest refused; behind a circuit breaker for each function.
@@ -46,30 +44,17 @@ export class WorkerPool {
     this.#telemetry = new PoolTelemetry(options.name, options.clock);
     this.#waiting = new WaitingCallers(options.clock);
     this.#circuits = new PoolCircuits(options, this.#telemetry);
-    this.#threads = new Threads(
-      {
-        count: options.threads,
-        slots: options.maxInFlight,
-        file: options.threadFile ?? threadFile,
-        resourceLimits: options.resourceLimits,
-        wedgeGraceMs: options.wedgeGraceMs,
-        startTimeoutMs: options.startTimeoutMs,
-        pingIntervalMs: options.pingIntervalMs,
-        functions: this.#functions.all,
-        clock: options.clock,
+    this.#threads = new Threads(options, this.#functions.all, {
+      chunk: (task, json) => {
+        if (!task.over) task.listener.chunk?.(json);
       },
-      {
-        chunk: (task, json) => {
-          if (!task.over) task.listener.chunk?.(json);
-        },
-        succeeded: (task, json) => this.#succeeded(task, json),
-        failed: (task, data, begun) => this.#failed(task, data, begun),
-        notSendable: (task, error) => this.#notSendable(task, error),
-        stray: (error) => this.#telemetry.strayError(error),
-        lost: (thread, error) => this.#lost(thread, error),
-        exhausted: (error) => this.#giveUp(error),
-      },
-    );
+      succeeded: (task, json) => this.#succeeded(task, json),
+      failed: (task, data, begun) => this.#failed(task, data, begun),
+      notSendable: (task, error) => this.#notSendable(task, error),
+      stray: (error) => this.#telemetry.strayError(error),
+      lost: (thread, error) => this.#lost(thread, error),
+      exhausted: (error) => this.#giveUp(error),
+    });
   }
 
   /** Runs a call, now or when it is its turn. */
@@ -109,7 +94,7 @@ export class WorkerPool {
     this.#end(task);
     if (reason === "timeout") this.#circuits.failed(task);
     else this.#circuits.abandoned(task);
-    this.#telemetry.failed(task, libraryError(reason === "timeout" ? "timeout" : "cancelled", `Given up: ${reason}`));
+    this.#telemetry.givenUp(task, reason);
     if (task.thread === null) {
       this.#queue.remove(task);
       return;

@@ -73,6 +73,21 @@ describe("admission", () => {
   });
 });
 
+describe("results of one batch", () => {
+  test("do not wait for a slow function behind them", async () => {
+    await using pool = openPool();
+    await run(pool, "echo");
+    await pool.verify(fixture("functions.mjs"), "waitForFlag");
+    const flag = new Int32Array(new SharedArrayBuffer(4));
+    const fast = start(pool, "echo", ["fast"]);
+    const slow = start(pool, "waitForFlag", [flag]);
+    await fast.outcome;
+    Atomics.store(flag, 0, 1);
+    Atomics.notify(flag, 0);
+    expect(await slow.outcome).toMatchObject({ result: "told in time" });
+  });
+});
+
 describe("cancelling", () => {
   test.each([
     ["timeout", "timeout"],
@@ -92,9 +107,10 @@ describe("cancelling", () => {
 
   test("before the function is loaded keeps it from being called", async () => {
     await using pool = openPool();
-    const call = start(pool, "exit", [1]);
+    const module = fixture("heals.mjs");
+    const call = start(pool, "heal", [], { module });
     call.cancel("cancelled");
-    expect(await run(pool, "later", ["the same thread"])).toBe("the same thread");
+    expect((await failure(pool, "work", [], { module })).error.cause).toMatchObject({ message: "not well" });
     expect(call.answers).toBe(0);
     expect(pool.status().inFlight).toBe(0);
   });

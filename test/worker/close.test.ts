@@ -26,6 +26,21 @@ describe("closing a pool", () => {
     expect([running.answers, queued.answers]).toEqual([1, 1]);
   });
 
+  test("again, without a drain, cuts the first one's short", async () => {
+    const pool = openPool();
+    const running = start(pool, "never");
+    const closed = pool.close({ drainMs: 3_600_000 });
+    void pool.close();
+    await closed;
+    expect(await running.outcome).toMatchObject({ error: { code: "unavailable" } });
+  });
+
+  test("before its threads have started is as good", async () => {
+    const pool = openPool({ threads: 3 });
+    await pool.close();
+    expect(pool.status().state).toBe("closed");
+  });
+
   test("ends a thread that hangs in a loop", async () => {
     const pool = openPool();
     await run(pool, "echo");
