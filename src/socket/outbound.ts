@@ -1,8 +1,11 @@
 import { textFrameHeader } from "./text-frame.ts";
 import type { Transport } from "./transport.ts";
 
-// What may wait for a reader before streams stop for it: far below the bound at which its socket is closed.
-const readyBytes = 262_144;
+// What may wait for a reader before streams stop for it, at most half of what closes its socket.
+const maxReadyBytes = 262_144;
+
+// Never less than a socket's high-water mark, below which Node does not tell when the socket has drained.
+const minReadyBytes = 65_536;
 
 // What is gathered within one turn of the event loop before it is written all the same.
 const gatherBytes = 65_536;
@@ -16,6 +19,7 @@ const gatherBytes = 65_536;
 export class Outbound {
   readonly #transport: Transport;
   readonly #maxBufferedBytes: number;
+  readonly #readyBytes: number;
   readonly #onOverflow: () => void;
   /** Frames, and headers of frames, one character a byte. */
   #latin1 = "";
@@ -32,6 +36,7 @@ export class Outbound {
   constructor(transport: Transport, maxBufferedBytes: number, onOverflow: () => void) {
     this.#transport = transport;
     this.#maxBufferedBytes = maxBufferedBytes;
+    this.#readyBytes = Math.max(minReadyBytes, Math.min(maxReadyBytes, maxBufferedBytes / 2));
     this.#onOverflow = onOverflow;
   }
 
@@ -55,7 +60,7 @@ export class Outbound {
 
   /** Whether the reader keeps up: streams send no more until it does. */
   get isReady(): boolean {
-    return this.#gatheredBytes + this.#transport.socket.writableLength < readyBytes;
+    return this.#gatheredBytes + this.#transport.socket.writableLength < this.#readyBytes;
   }
 
   /** Calls `run` once, when the reader has caught up; never when the socket closes before. */
@@ -100,7 +105,6 @@ export class Outbound {
       this.#waiting = [];
       for (const run of waiting) run();
     } else if (!this.#awaitsDrain) {
-      // Above readyBytes the stream's own high-water mark is passed too: it will say when it is empty.
       this.#awaitsDrain = true;
       this.#transport.socket.once("drain", () => {
         this.#awaitsDrain = false;

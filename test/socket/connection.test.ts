@@ -1,5 +1,5 @@
 import { createServer, type Server } from "node:http";
-import type { Socket } from "node:net";
+import { connect as connectTcp, type Socket } from "node:net";
 import { describe, expect, it } from "vitest";
 import type { AnyActorRef } from "xstate";
 import { exitOf, kill } from "../../src/actor/exit.ts";
@@ -105,6 +105,36 @@ describe("a socket is closed", () => {
     expect(closed.messages[0]?.metadata).toMatchObject({ code: 1013, reason: "the client does not read" });
     expect(gateway.table.size).toBe(0);
     client.socket.resume();
+  });
+
+  it("from within, and what its messages had waited for is not done any more", async () => {
+    let letIn: (reply: object) => void = () => undefined;
+    let joins = 0;
+    await using gateway = await openGateway({
+      connect: () => ({ id: "x" }),
+      channels: [
+        {
+          topic: "api:*",
+          event: "api",
+          join: () => {
+            joins += 1;
+            return new Promise((resolve) => {
+              letIn = resolve;
+            });
+          },
+        },
+      ],
+    });
+    gateway.handle = () => gateway.table.disconnect("x");
+    const client = await gateway.connect();
+    client.send(["1", "1", "api:a", "phx_join", {}]);
+    client.send(["1", "2", "api:a", "api", {}]);
+    client.send(["3", "3", "api:a", "phx_join", {}]);
+    await client.settled();
+    letIn({});
+    expect((await client.closed).code).toBe(1001);
+    expect(joins).toBe(1);
+    expect(gateway.handled).toHaveLength(1);
   });
 
   it("not by one answer alone, however large, nor by a client that reads", async () => {
@@ -299,6 +329,18 @@ describe("a system that stops", () => {
     await expect(connecting).rejects.toMatchObject({ status: 503 });
     await expect.poll(() => clock.pending).toBe(0);
     await expect(connectRaw(`${gateway.url}/websocket`)).rejects.toMatchObject({ code: "ECONNREFUSED" });
+  });
+
+  it("closes sockets that never asked for anything", async () => {
+    const gateway = await openGateway();
+    const silent = connectTcp(Number(new URL(gateway.url).port), "127.0.0.1");
+    await new Promise((resolve) => silent.once("connect", resolve));
+    await (await gateway.connect()).settled();
+    const closed = new Promise((resolve) => silent.once("close", resolve));
+    silent.on("error", () => silent.destroy());
+    silent.resume();
+    await gateway.system.shutdown();
+    await closed;
   });
 
   it("does not wait longer for a client that does not answer than the close timeout", async () => {
