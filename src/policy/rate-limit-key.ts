@@ -23,25 +23,41 @@ export function windowKeyOf({ key, scope }: ScopedRateLimit, request: RateLimite
     case "deviceId":
       return request.deviceId === null ? undefined : keyOfText(request.deviceId);
     case "ipAddress":
-      return request.ipAddress === null ? undefined : keyOfText(request.ipAddress);
+      return request.ipAddress === null ? undefined : keyOfText(networkOf(request.ipAddress));
     default:
       return keyOfArgument(request.args, key, scope === "global");
   }
 }
 
-/** The key of a value that is already at hand. */
-export function keyOfValue(value: unknown): WindowKey {
-  if (typeof value === "string") return keyOfText(value);
+/** What a value that is at hand is counted under by limits with this key. */
+export function keyOfValue(key: string, value: unknown): WindowKey {
+  if (typeof value === "string") return keyOfText(key === "ipAddress" ? networkOf(value) : value);
   return typeof value === "number" && Number.isFinite(value) ? value : nothingUsable;
 }
 
 function keyOfArgument(args: Readonly<Record<string, unknown>>, name: string, ifPresent: boolean) {
   const value = Object.hasOwn(args, name) ? args[name] : undefined;
-  return ifPresent && (value === undefined || value === null) ? undefined : keyOfValue(value);
+  return ifPresent && (value === undefined || value === null) ? undefined : keyOfValue(name, value);
 }
 
 function keyOfText(text: string): WindowKey {
   if (text.length <= surelyShort || (text.length <= maxBytes && Buffer.byteLength(text) <= maxBytes)) return text;
   // A bigint equals no string, so nobody can name the hash of somebody else's value.
   return BigInt(`0x${hash("sha256", text, "hex")}`);
+}
+
+/**
+ * An IPv4 address as it is; of an IPv6 address, written as `net.SocketAddress` does, the upper 64 bits. The lower 64 are
+ * chosen by whoever has the network, which may be a single client: each address of its own would be a new key.
+ */
+function networkOf(address: string): string {
+  if (!address.includes(":")) return address;
+  const [left = "", right] = address.split("::");
+  const groups = left === "" ? [] : left.split(":");
+  if (right !== undefined) {
+    const after = right === "" ? [] : right.split(":");
+    while (groups.length + after.length < 8) groups.push("0");
+    groups.push(...after);
+  }
+  return `${groups.slice(0, 4).join(":")}::/64`;
 }

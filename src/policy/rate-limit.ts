@@ -4,7 +4,8 @@ import { shown } from "../core/faults.ts";
 export interface RateLimit {
   /**
    * What requests are told apart by: `"userId"`, `"deviceId"` and `"ipAddress"` are the connection's; any other word is
-   * the name of an argument. Where there is no user id, device id or address, the limit does not apply.
+   * the name of an argument. Where there is no user id, device id or address, the limit does not apply. IPv6 addresses
+   * are told apart by their network, the upper 64 bits.
    */
   readonly key: string;
   /** A whole number above 0. */

@@ -30,7 +30,7 @@ interface State extends RateLimiterInput {
 }
 
 /** The name under which the rate limiter is owned as a table: see `claimTable`. */
-export const rateLimiterTable = "rate_limiter";
+const rateLimiterTable = "rate_limiter";
 
 const sweep = { type: "rate_limiter.sweep" } as const;
 

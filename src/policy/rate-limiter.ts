@@ -102,7 +102,7 @@ export class RateLimiter {
   status(value: RateLimitValue, scope?: RateLimitScope, key?: string): RateLimitStatus[] {
     const now = this.#now();
     return this.#tables.matching(scope, key).map((table) => {
-      table.seek(keyOfValue(value), now);
+      table.seek(keyOfValue(table.limit.key, value), now);
       const { limit, count } = table;
       const remaining = Math.max(0, limit.maxRequests - count);
       return { ...limit, count, remaining, retryAfterMs: table.retryAfterMs(now) };
@@ -114,7 +114,7 @@ export class RateLimiter {
     const now = this.#now();
     const tables = this.#tables.matching(scope, key);
     if (value === undefined) this.#tables.renew(tables);
-    else for (const table of tables) table.forget(keyOfValue(value), now);
+    else for (const table of tables) table.forget(keyOfValue(table.limit.key, value), now);
   }
 
   /** A copy of the configuration. */
@@ -179,7 +179,7 @@ export class RateLimiter {
     const tables = scope === "global" ? this.#tables.global : this.#tables.ofApi(scope.service, scope.requestType);
     for (const table of tables) {
       if (table.limit.key !== key) continue;
-      table.seek(keyOfValue(value), now);
+      table.seek(keyOfValue(key, value), now);
       this.#applying[count++] = table;
     }
     return count;

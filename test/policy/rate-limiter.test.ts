@@ -69,6 +69,16 @@ describe("a limit applies", () => {
     expect(repeat(5, () => limiter.check(request()).allowed)).toEqual(repeat(5, () => true));
   });
 
+  test("to an IPv6 client by its network, the upper 64 bits, however many addresses it makes up in it", () => {
+    const { limiter } = start({ globalLimits: [{ ...perUser, key: "ipAddress" }] });
+    const check = (ipAddress: string) => limiter.check(request({ ipAddress })).allowed;
+    expect(["2001:db8:0:7::1", "2001:db8:0:7:a:b:c:d", "2001:db8:0:7::"].map(check)).toEqual([true, true, false]);
+    expect(limiter.status("2001:db8:0:7::9", "global", "ipAddress")).toMatchObject([{ count: 2 }]);
+    expect(["2001:db8::1", "2001:db8:0:0:1::", "2001:db8::2:2"].map(check)).toEqual([true, true, false]);
+    expect(["::1", "::7", "::2:3:4:5:6", "::"].map(check)).toEqual([true, true, true, false]);
+    expect(["203.0.113.7", "203.0.113.8"].map(check)).toEqual([true, true]);
+  });
+
   test("by the connection's user id, whatever argument bears that name", () => {
     const { limiter } = start({ globalLimits: [perUser] });
     repeat(5, (at) => limiter.check(request({ userId: "ann", args: { userId: `other ${at}` } })));
