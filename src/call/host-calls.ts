@@ -2,7 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import { type ErrorCode, GenApiError } from "../core/errors.ts";
 import type { Caller, ReplyTo, RequestHandler } from "./caller.ts";
 import { cancelled, refusal } from "./failure.ts";
-import { encodeFailure, encodeSuccess, type Response } from "./response.ts";
+import { encodeFailure, encodeStreamEnd, encodeSuccess, type Response } from "./response.ts";
 import { RunningCalls } from "./running-calls.ts";
 
 /** A request of the host program itself. It is trusted: the identity in it is taken as given. */
@@ -44,14 +44,8 @@ export class HostCalls {
 
   /** @returns the Response as a client would get it; never rejects */
   request<Result = unknown>(request: HostRequest, options: HostCallOptions = {}): Promise<Response<Result>> {
-    const requestId = request.requestId ?? `host-${++this.#count}`;
-    const payload = {
-      service: request.service,
-      request_type: request.requestType,
-      request_id: requestId,
-      args: request.args,
-      version: request.version,
-    };
+    const payload = this.#payload(request);
+    const requestId = payload.request_id;
     return new Promise((resolve) => {
       const { signal, timeoutMs } = options;
       const caller = callerOf(request);
@@ -83,13 +77,108 @@ export class HostCalls {
    * @throws GenApiError with the Response's `error_code` as code
    */
   async call<Result = unknown>(request: HostRequest, options?: HostCallOptions): Promise<Result> {
-    const response = await this.request<Result>(request, options);
-    if (response.success) return response.result as Result;
-    const code = (response.error_code ?? "internal") as ErrorCode;
-    throw new GenApiError(response.reason ?? code, response.error ?? "", {
-      code,
-      canRetry: response.can_retry,
-      ...(response.retry_after_ms === undefined ? {} : { retryAfterMs: response.retry_after_ms }),
+    return resultOf(await this.request<Result>(request, options));
+  }
+
+  /**
+   * The chunks of a stream, as fast as they are taken: the function runs a bounded number ahead. Leaving the loop ends
+   * the stream.
+   *
+   * @throws GenApiError as {@link call}
+   */
+  async *stream<Chunk = unknown>(
+    request: HostRequest,
+    { signal }: Pick<HostCallOptions, "signal"> = {},
+  ): AsyncGenerator<Chunk, void, void> {
+    const caller = callerOf(request);
+    const inbox = new Inbox<Chunk>();
+    const cancel = () => caller.calls.abortAll("cancelled");
+    signal?.addEventListener("abort", cancel, { once: true });
+    try {
+      this.#handler.handle(this.#payload(request), 0, caller, inbox);
+      if (signal?.aborted) cancel();
+      // The first Response says only that the stream begins, or is all there is.
+      const first = await inbox.next();
+      if (!first.has_more) {
+        yield resultOf(first);
+        return;
+      }
+      for (;;) {
+        const response = await inbox.next();
+        const chunk = resultOf(response);
+        if (response.has_more || chunk !== null) yield chunk;
+        if (!response.has_more) return;
+      }
+    } finally {
+      signal?.removeEventListener("abort", cancel);
+      cancel();
+    }
+  }
+
+  #payload(request: HostRequest) {
+    return {
+      service: request.service,
+      request_type: request.requestType,
+      request_id: request.requestId ?? `host-${++this.#count}`,
+      args: request.args,
+      version: request.version,
+    };
+  }
+}
+
+/** @throws GenApiError with the Response's `error_code` as code */
+function resultOf<Result>(response: Response<Result>): Result {
+  if (response.success) return response.result as Result;
+  const code = (response.error_code ?? "internal") as ErrorCode;
+  throw new GenApiError(response.reason ?? code, response.error ?? "", {
+    code,
+    canRetry: response.can_retry,
+    ...(response.retry_after_ms === undefined ? {} : { retryAfterMs: response.retry_after_ms }),
+  });
+}
+
+/** Responses that the host program has not taken yet. */
+class Inbox<Result> implements ReplyTo {
+  readonly #responses: Response<Result>[] = [];
+  #taker: ((response: Response<Result>) => void) | null = null;
+  #whenReady: (() => void)[] = [];
+
+  get isReady(): boolean {
+    return this.#responses.length === 0;
+  }
+
+  whenReady(run: () => void): void {
+    this.#whenReady.push(run);
+  }
+
+  answer(response: string): void {
+    this.push(response);
+  }
+
+  push(encoded: string): void {
+    const response = JSON.parse(encoded) as Response<Result>;
+    const taker = this.#taker;
+    if (taker === null) {
+      this.#responses.push(response);
+    } else {
+      this.#taker = null;
+      taker(response);
+    }
+  }
+
+  /** An accepted request of type `none`: an empty stream. */
+  reply(): void {
+    this.push(encodeStreamEnd("", "null"));
+  }
+
+  next(): Promise<Response<Result>> {
+    const response = this.#responses.shift();
+    if (response !== undefined) {
+      if (this.isReady) for (const run of this.#whenReady.splice(0)) run();
+      return Promise.resolve(response);
+    }
+    return new Promise((resolve) => {
+      this.#taker = resolve;
     });
   }
 }

@@ -37,6 +37,6 @@ export interface PipelineSources {
 }
 
 /** Decides whether a request may come now, and counts it. */
-export interface RateLimits {
+interface RateLimits {
   check(request: RateLimitedRequest): RateLimitDecision;
 }

@@ -16,7 +16,7 @@ export interface Request {
 }
 
 /** What a request without a usable id is answered as. */
-export const unknownRequestId = "unknown";
+const unknownRequestId = "unknown";
 
 const noArgs: Record<string, unknown> = Object.freeze({});
 

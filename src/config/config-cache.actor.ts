@@ -24,7 +24,7 @@ interface State {
 }
 
 /** The name under which the table of functions is owned: see `claimTable`. */
-export const configTable = "config_cache";
+const configTable = "config_cache";
 
 /**
  * Owns the table of registered functions. Everybody reads the table directly; all changes come through here, one after

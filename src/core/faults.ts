@@ -9,11 +9,6 @@ export function must(expected: string): (issue: { readonly input?: unknown }) =>
   return (issue) => `must be ${expected}, got ${shown(issue.input)}`;
 }
 
-/** Like {@link must} for secrets: says the type of what came, never the value. */
-export function mustSecretly(expected: string): (issue: { readonly input?: unknown }) => string {
-  return (issue) => `must be ${expected}, got ${describe(issue.input)}`;
-}
-
 /**
  * `schema` with one message for whatever is wrong inside it: for small shapes such as unions, where the faults of each
  * branch say less than what was expected of the whole.

@@ -28,8 +28,9 @@ export interface WorkerPoolOptions {
   /** How long an open circuit refuses calls before it lets one try, milliseconds. @default 60_000 */
   readonly circuitBreakerCooldown?: number;
   /**
-   * How long a thread's event loop may stand still before the thread is replaced, milliseconds. A function that
-   * computes longer than that without an `await` is taken for an endless loop. @default 5_000
+   * How long the event loop of a thread may stand still, once the caller of one of its calls has given up waiting,
+   * before the thread is replaced; milliseconds. A function that computes within its own timeout is left alone.
+   * @default 1_000
    */
   readonly wedgeGraceMs?: number;
   /** Memory limits of each thread, as `worker_threads` takes them. @default Node's own */

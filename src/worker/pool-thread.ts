@@ -52,6 +52,8 @@ export class PoolThread implements TaskThread, Watched {
   ready = false;
   /** How many tasks it has. */
   running = 0;
+  /** Its event loop did not answer when it was last asked. */
+  standsStill = false;
 
   /**
    * @param file the thread's file @param slots the most tasks at a time
@@ -92,6 +94,12 @@ export class PoolThread implements TaskThread, Watched {
   }
 
   /** The tasks that it has. */
+  /** The lower, the sooner it can take a task. */
+  get rank(): number {
+    if (this.standsStill) return 2;
+    return this.ready ? 0 : 1;
+  }
+
   get tasks(): PoolTask[] {
     return this.#slots.filter((task) => task !== null);
   }

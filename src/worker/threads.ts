@@ -86,12 +86,15 @@ export class Threads {
     return this.#seats.filter((seat) => seat.thread.ready).length;
   }
 
-  /** Gives a task to the thread that has the fewest; to a running one rather than one that still starts. */
+  /**
+   * Gives a task to the thread that has the fewest; to one that runs rather than one that still starts, and to one that
+   * stands still only if all do.
+   */
   send(task: PoolTask): void {
     let best = (this.#seats[0] as Seat).thread;
     for (let i = 1; i < this.#seats.length; i++) {
       const { thread } = this.#seats[i] as Seat;
-      if (thread.ready === best.ready ? thread.running < best.running : thread.ready) best = thread;
+      if (thread.rank === best.rank ? thread.running < best.running : thread.rank < best.rank) best = thread;
     }
     best.send(task);
     if (this.#pingTimer === null) this.#schedulePings();
@@ -148,14 +151,22 @@ export class Threads {
     const thread = new PoolThread(this.#piscina, threadFile, maxInFlight, this.#functions, this.#toThread);
     return {
       thread,
-      watch: new WedgeWatch(thread, clock, wedgeGraceMs, () =>
-        this.#lose(thread, new Error(`The thread's event loop stood still for ${wedgeGraceMs} ms`)),
-      ),
+      watch: new WedgeWatch(thread, clock, wedgeGraceMs, (verdict) => this.#judged(thread, verdict)),
       startTimer: clock.setTimeout(
         () => this.#lose(thread, new Error(`The thread did not start within ${startTimeoutMs} ms`)),
         startTimeoutMs,
       ),
     };
+  }
+
+  /**
+   * A thread that stands still is terminated only if a caller has given up waiting for one of its tasks: until then it
+   * may be computing, which is what threads are for. It gets no more tasks meanwhile, if another can take them.
+   */
+  #judged(thread: PoolThread, verdict: "alive" | "wedged"): void {
+    thread.standsStill = verdict === "wedged";
+    if (verdict === "alive" || !thread.tasks.some((task) => task.over)) return;
+    this.#lose(thread, new Error(`The thread's event loop stood still for ${this.#options.wedgeGraceMs} ms`));
   }
 
   #ready(thread: PoolThread): void {

@@ -33,17 +33,18 @@ export class WedgeWatch {
   readonly #thread: Watched;
   readonly #clock: Clock;
   readonly #graceMs: number;
-  readonly #wedged: () => void;
+  readonly #judged: (verdict: "alive" | "wedged") => void;
   #pings = 0;
   #timer: unknown = null;
   #progress = 0;
   #lookAt = 0;
 
-  constructor(thread: Watched, clock: Clock, graceMs: number, wedged: () => void) {
+  /** @param judged told each verdict */
+  constructor(thread: Watched, clock: Clock, graceMs: number, judged: (verdict: "alive" | "wedged") => void) {
     this.#thread = thread;
     this.#clock = clock;
     this.#graceMs = graceMs;
-    this.#wedged = wedged;
+    this.#judged = judged;
   }
 
   /** Pings the thread, unless a ping is still under way, and judges it after the grace. */
@@ -74,6 +75,6 @@ export class WedgeWatch {
       graceMs: this.#graceMs,
     });
     if (verdict === "unsure") this.#wait();
-    else if (verdict === "wedged") this.#wedged();
+    else this.#judged(verdict);
   }
 }

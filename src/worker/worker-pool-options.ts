@@ -17,8 +17,8 @@ export interface WorkerPoolOptions {
   /** How long an open circuit refuses calls before its trial. */
   readonly circuitBreakerCooldownMs: number;
   /**
-   * How long a thread's event loop may stand still before the thread is terminated. A function that computes this
-   * long without an `await` is taken for an endless loop. At least 1 000, or busy machines lose healthy threads.
+   * How long the event loop of a thread may stand still, once a caller of one of its calls has given up, before the
+   * thread is terminated. At least 1 000, or busy machines lose threads whose functions would have heard their signal.
    */
   readonly wedgeGraceMs: number;
   /** How often threads that have calls are asked whether their event loop still turns. */

@@ -168,4 +168,32 @@ describe("the host program", () => {
     const late = gateway.call({ service: "test", requestType: "wait_on_main" }, { timeoutMs: 20 });
     await expect(late).rejects.toMatchObject({ code: "timeout", message: "Request timed out after 20 ms" });
   });
+
+  test("takes the chunks of a stream one by one, and ends it by leaving the loop", async () => {
+    const taken: unknown[] = [];
+    for await (const chunk of gateway.stream({ service: "test", requestType: "count", args: { to: 5 } }))
+      taken.push(chunk);
+    expect(taken).toEqual([1, 2, 3, 4, 5]);
+    for await (const chunk of gateway.stream<number>({ service: "test", requestType: "count", args: { to: 1e9 } })) {
+      if (chunk === 1_000) break;
+    }
+    const denied = gateway.stream({ service: "test", requestType: "count", args: { to: "x" } });
+    await expect(denied.next()).rejects.toMatchObject({ code: "invalid_argument" });
+    const single = gateway.stream({ service: "test", requestType: "add", args: { a: 1, b: 2 } });
+    expect([await single.next(), await single.next()]).toEqual([
+      { done: false, value: 3 },
+      { done: true, value: undefined },
+    ]);
+    const controller = new AbortController();
+    const cancelled = gateway.stream(
+      { service: "test", requestType: "count", args: { to: 1e9 } },
+      { signal: controller.signal },
+    );
+    await cancelled.next();
+    controller.abort();
+    const rest = async () => {
+      for await (const _ of cancelled);
+    };
+    await expect(rest()).rejects.toMatchObject({ code: "cancelled" });
+  });
 });

@@ -2,7 +2,7 @@ import { type Channel, Socket } from "phoenix";
 import WebSocket from "ws";
 
 /** A Response as it came. */
-export interface WireResponse {
+interface WireResponse {
   readonly request_id: string;
   readonly result: unknown;
   readonly success: boolean;

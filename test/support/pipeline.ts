@@ -15,14 +15,14 @@ import { SimulatedClock } from "./simulated-clock.ts";
 const fixture = new URL("../fixtures/main-functions.js", import.meta.url).href;
 
 /** One Response as it went out, with the reply that went with it. */
-export interface Sent {
+interface Sent {
   readonly response: Record<string, unknown>;
   readonly reply: { readonly status: string; readonly response: unknown } | null;
 }
 
 /** A pipeline whose worker is a box of attempts that the test settles itself. */
 /** A stream of the worker's that the test produces itself. */
-export interface TestStream {
+interface TestStream {
   readonly stream: StreamCall;
   granted: number;
   cancelled: string | null;

@@ -99,31 +99,31 @@ describe("the verdict on a thread", () => {
   test("comes only after a whole grace without progress", () => {
     const clock = new SimulatedClock();
     const thread = { pong: 0, progress: 0, ping: () => undefined };
-    let wedged = 0;
-    const watch = new WedgeWatch(thread, clock, 1_000, () => wedged++);
+    const verdicts: string[] = [];
+    const watch = new WedgeWatch(thread, clock, 1_000, (verdict) => verdicts.push(verdict));
     watch.probe();
     clock.advance(999);
     thread.progress++;
     clock.advance(1);
     clock.advance(999);
     watch.probe();
-    expect(wedged).toBe(0);
+    expect(verdicts).toEqual([]);
     clock.advance(1);
-    expect(wedged).toBe(1);
+    expect(verdicts).toEqual(["wedged"]);
   });
 
   test("is taken back by a pong, and by nobody caring any more", () => {
     const clock = new SimulatedClock();
     const thread = { pong: 0, progress: 0, ping: (number: number) => number };
-    let wedged = 0;
-    const watch = new WedgeWatch(thread, clock, 1_000, () => wedged++);
+    const verdicts: string[] = [];
+    const watch = new WedgeWatch(thread, clock, 1_000, (verdict) => verdicts.push(verdict));
     watch.probe();
     thread.pong = 1;
     clock.advance(1_000);
     watch.probe();
     watch.stop();
     clock.advance(1_000);
-    expect(wedged).toBe(0);
+    expect(verdicts).toEqual(["alive"]);
   });
 });
 

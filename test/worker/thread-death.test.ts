@@ -88,10 +88,24 @@ describe("a function that never lets its thread go", () => {
     expect(pool.status().inFlight).toBe(0);
   });
 
-  test("is found by pings even where nobody times it out", async () => {
+  test("is found by pings once the caller of another call on its thread gives up", async () => {
     await using pool = openPool(impatient);
-    expect(await failure(pool, "forever")).toMatchObject({ error: unavailable, begun: true });
+    await pool.verify(fixture("functions.mjs"), "forever");
+    const wedged = start(pool, "forever");
+    const behind = start(pool, "echo", ["behind"]);
+    behind.cancel("disconnected");
+    expect(await wedged.outcome).toMatchObject({ error: unavailable, begun: true });
     expect(await run(pool, "echo", ["still here"])).toBe("still here");
+  });
+
+  test("but one that computes for longer than the grace, and whose caller waits, lives; others take the new calls", async () => {
+    await using pool = openPool({ ...impatient, threads: 2 });
+    await pool.verify(fixture("functions.mjs"), "holdFor");
+    await run(pool, "holdFor", [1]);
+    const computes = start(pool, "holdFor", [1_000]);
+    const during = Promise.all(Array.from({ length: 20 }, (_, i) => run(pool, "echo", [i])));
+    expect(await during).toEqual(Array.from({ length: 20 }, (_, i) => i));
+    expect(await computes.outcome).toMatchObject({ result: "held" });
   });
 
   test("but a thread deep in a batch of calls, each shorter than the grace, lives", async () => {
