@@ -42,8 +42,9 @@ export type { RateLimiterStatistics, RateLimitStatus } from "./policy/rate-limit
 export type { RateLimiterApi } from "./policy/rate-limiter-api.ts";
 export type { RateLimiterConfig, RateLimiterOptions } from "./policy/rate-limiter-options.ts";
 export type { ConfigCache, ConfigCacheStatus } from "./runtime/config-cache.ts";
-export { type Runtime, startGenApi } from "./runtime/gateway.ts";
+export { startGenApi } from "./runtime/gateway.ts";
 export type { AdminAction, GenApiOptions, IntensityOptions, WorkerPoolOptions } from "./runtime/options.ts";
+export type { Runtime } from "./runtime/runtime.ts";
 export type { Assigns } from "./socket/assigns.ts";
 // Clients
 export {

@@ -1,26 +1,19 @@
 import type { FunConfig } from "../config/fun-config.ts";
-import { toError } from "../core/errors.ts";
 import { quote } from "../core/quote.ts";
 import type { RequestIdentity } from "../core/request-info.ts";
-import { runAfterHook } from "../policy/hooks.ts";
 import { nextStep } from "../policy/retry.ts";
-import { telemetryEvent } from "../telemetry/telemetry.ts";
+import { afterExecute } from "./after-execute.ts";
 import { Attempt, type AttemptOwner, type Executor } from "./attempt.ts";
+import { type CallIdentity, callTelemetry as telemetry } from "./call-telemetry.ts";
 import type { Caller, ReplyTo } from "./caller.ts";
 import type { CompiledFunction, Target } from "./compile-function.ts";
 import { cancelled, type Failure, refusal, replyErrorOf, unavailable } from "./failure.ts";
-import { hookRequestOf, isMap } from "./hook-request.ts";
+import { identityOf } from "./identity.ts";
 import type { PipelineSources } from "./pipeline-sources.ts";
 import type { Request } from "./request.ts";
-import { encodeAccepted, encodeChunk, encodeFailure, encodeSuccess, type Response } from "./response.ts";
+import { encodeAccepted, encodeChunk, encodeFailure, encodeSuccess } from "./response.ts";
 import type { AbortReason, RunningCall } from "./running-calls.ts";
 import { StreamCall, type StreamOwner } from "./stream-call.ts";
-
-const requestStart = telemetryEvent("executor.request.start");
-const requestStop = telemetryEvent("executor.request.stop");
-const requestException = telemetryEvent("executor.request.exception");
-const retried = telemetryEvent("executor.retry");
-const retriesExhausted = telemetryEvent("executor.retry.exhausted");
 
 const exhausted = refusal("retry_exhausted", "All retry attempts exhausted");
 
@@ -36,7 +29,7 @@ export class Call implements RunningCall, AttemptOwner, StreamOwner {
   /** The pipeline's next stage. */
   stage = 0;
   readonly #sources: PipelineSources;
-  readonly #startedAt: number;
+  #startedAt = 0;
   #attempt: Attempt | null = null;
   #stream: StreamCall | null = null;
   #retries = 0;
@@ -52,8 +45,9 @@ export class Call implements RunningCall, AttemptOwner, StreamOwner {
     this.caller = caller;
     this.replyTo = replyTo;
     this.#sources = sources;
-    this.#startedAt = requestStop.active || requestException.active ? sources.clock.now() : 0;
-    if (requestStart.active) requestStart.emit({ system_time: sources.clock.systemTime() }, this.identify());
+    if (!telemetry.isActive) return;
+    this.#startedAt = sources.clock.now();
+    telemetry.started(this.identify(), sources.clock.systemTime());
   }
 
   get requestId(): string {
@@ -92,7 +86,7 @@ export class Call implements RunningCall, AttemptOwner, StreamOwner {
   /** Runs its function; the answer follows. An async, stream or none request is told that it was accepted. */
   execute(compiled: CompiledFunction, target: Target): void {
     const { config } = compiled;
-    const identity = config.requestInfo ? this.#requestIdentity() : null;
+    const identity = config.requestInfo ? identityOf(this.request, this.caller, config) : null;
     if (config.responseType === "stream") {
       this.#openStream(config, target, identity);
       return;
@@ -134,15 +128,12 @@ export class Call implements RunningCall, AttemptOwner, StreamOwner {
         this.fail(failure);
         return;
       case "exhausted":
-        if (retriesExhausted.active) retriesExhausted.emit({ attempts: this.#retries + 1 }, this.identify());
+        if (telemetry.isActive) telemetry.exhausted(this.identify(), this.#retries + 1);
         this.fail({ ...exhausted, cause: failure });
         return;
       case "retry":
         this.#retries++;
-        if (retried.active) {
-          const metadata = { ...this.identify(), error_code: failure.code };
-          retried.emit({ attempt: this.#retries, delay_ms: Math.round(next.delayMs) }, metadata);
-        }
+        if (telemetry.isActive) telemetry.retried(this.identify(), this.#retries, next.delayMs, failure);
         this.track();
         this.#retryTimer = this.#sources.clock.setTimeout(() => this.#retry(), next.delayMs);
     }
@@ -154,7 +145,8 @@ export class Call implements RunningCall, AttemptOwner, StreamOwner {
     this.#answer(encodeFailure(requestId, failure, this.#sources.detailError()), failure);
   }
 
-  identify() {
+  /** What telemetry calls it. */
+  identify(): CallIdentity {
     const { requestId, service, requestType, version } = this.request;
     return {
       gateway: this.#sources.gateway,
@@ -163,6 +155,7 @@ export class Call implements RunningCall, AttemptOwner, StreamOwner {
       request_type: requestType,
       version: this.compiled?.config.version ?? version,
       response_type: this.compiled?.config.responseType ?? null,
+      user_id: this.caller.userId,
     };
   }
 
@@ -214,31 +207,14 @@ export class Call implements RunningCall, AttemptOwner, StreamOwner {
     if (this.#isAnswered) return;
     this.#isAnswered = true;
     if (this.#retryTimer !== null) this.#sources.clock.clearTimeout(this.#retryTimer);
-    const { compiled } = this;
-    if (compiled?.afterExecute) {
-      const changed = this.#afterExecute(compiled, response);
-      if (changed instanceof Promise) {
-        this.track();
-        void changed.then((text) => this.#send(text, failure));
-        return;
-      }
+    const hook = this.compiled?.afterExecute ?? null;
+    const changed = hook === null ? response : afterExecute(hook, this, response, this.#sources.clock);
+    if (changed instanceof Promise) {
+      this.track();
+      void changed.then((text) => this.#send(text, failure));
+    } else {
       this.#send(changed, failure);
-      return;
     }
-    this.#send(response, failure);
-  }
-
-  /** What the hook made of the Response. Its result is parsed for this alone: most calls have no such hook. */
-  #afterExecute(compiled: CompiledFunction, encoded: string): string | Promise<string> {
-    const { afterExecute, config } = compiled;
-    if (afterExecute === null) return encoded;
-    const original = JSON.parse(encoded) as Response;
-    const accept = (value: unknown) => (isMap(value) ? encodeChanged(original, value) : null);
-    const request = hookRequestOf(this.request, this.caller, compiled);
-    const context = { clock: this.#sources.clock, identify: () => this.identify() };
-    const changed = runAfterHook<string | Response>(afterExecute, request, config, original, accept, context);
-    const textOf = (given: string | Response) => (typeof given === "string" ? given : encoded);
-    return changed instanceof Promise ? changed.then(textOf) : textOf(changed);
   }
 
   #send(response: string, failure: Failure | null): void {
@@ -255,38 +231,6 @@ export class Call implements RunningCall, AttemptOwner, StreamOwner {
     } else if (this.compiled?.config.responseType !== "none") {
       this.replyTo.push(response);
     }
-    this.#report(failure);
+    if (telemetry.isActive) telemetry.ended(this.identify(), this.#sources.clock.now() - this.#startedAt, failure);
   }
-
-  #requestIdentity(): RequestIdentity {
-    const { request, caller, compiled } = this;
-    const claimed = caller.overrideUserId ? null : request.claimedUserId;
-    return {
-      requestId: request.requestId,
-      requestType: request.requestType,
-      service: request.service,
-      version: compiled?.config.version ?? null,
-      userId: claimed ?? caller.userId,
-      userIdVerified: claimed === null,
-      deviceId: caller.overrideUserId ? caller.deviceId : (request.claimedDeviceId ?? caller.deviceId),
-      userRoles: caller.userRoles,
-      trace: caller.trace,
-    };
-  }
-
-  #report(failure: Failure | null): void {
-    if (!requestStop.active && !requestException.active) return;
-    const measurements = { duration_us: Math.round((this.#sources.clock.now() - this.#startedAt) * 1000) };
-    if (failure?.code === "internal") {
-      requestException.emit(measurements, { ...this.identify(), error: toError(failure.cause ?? failure.message) });
-    }
-    const outcome = { success: failure === null, error_code: failure?.code ?? null };
-    requestStop.emit(measurements, { ...this.identify(), ...outcome });
-  }
-}
-
-/** A Response that a hook changed; its request id stays. Null when it cannot be encoded. */
-function encodeChanged(original: Response, changed: Record<string, unknown>): string | null {
-  const result = changed.result === undefined ? null : changed.result;
-  return JSON.stringify({ ...original, ...changed, result, request_id: original.request_id });
 }

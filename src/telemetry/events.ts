@@ -11,6 +11,8 @@ interface RequestIdentity {
   request_type: string;
   version: string | null;
   response_type: string | null;
+  /** The connection's, for auditing: who was denied what. */
+  user_id: string | null;
 }
 
 interface HookIdentity extends RequestIdentity {
