@@ -18,7 +18,7 @@ export class RateLimitTable implements Evictable {
   readonly #shards: (Map<WindowKey, number> | undefined)[] = new Array(shardCount).fill(undefined);
   // All windows have one length: the first to run out is always the one whose newest request is the oldest.
   readonly #byNewest = emptyList();
-  // Windows that hold more than the limit allows, since it was lowered: until when their keys are refused.
+  // Of windows that hold more than the limit allows, since it was lowered: the time of the newest request in the way.
   readonly #overfull = new Map<number, number>();
   #retired = false;
   #key: WindowKey = "";
@@ -67,7 +67,6 @@ export class RateLimitTable implements Evictable {
       this.#windows.remove(this.#byNewest, this.#window);
       this.#windows.append(this.#byNewest, this.#window);
     }
-    if (this.#overfull.size > 0) this.#overfull.delete(this.#window);
   }
 
   /** Counts the first request of the current key, which there must be room for. */

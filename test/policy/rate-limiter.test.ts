@@ -158,6 +158,9 @@ describe("changing limits at run time", () => {
     limiter.updateConfig({ globalLimits: [{ ...perUser, maxRequests: 3 }] });
     expect(limiter.status("ann")).toMatchObject([{ count: 10, remaining: 0, retryAfterMs: 970 }]);
     expect(limiter.check("ann", "global", "userId")).toMatchObject({ retryAfterMs: 970 });
+    limiter.updateConfig({ globalLimits: [{ ...perUser, maxRequests: 5 }] });
+    expect(limiter.check("ann", "global", "userId")).toMatchObject({ retryAfterMs: 950 });
+    limiter.updateConfig({ globalLimits: [{ ...perUser, maxRequests: 3 }] });
     clock.advance(900);
     expect(limiter.check("ann", "global", "userId")).toMatchObject({ retryAfterMs: 70 });
     limiter.updateConfig({ globalLimits: [{ ...perUser, maxRequests: 10 }] });
