@@ -67,7 +67,8 @@ export class Pipeline implements RequestHandler {
       return;
     }
     const call = new Call(request, caller, replyTo, this.#sources);
-    const refused = this.#isDraining ? unavailable : resolveFunction(call, this.#sources);
+    const isRefused = this.#isDraining || caller.calls.isFull;
+    const refused = isRefused ? unavailable : resolveFunction(call, this.#sources);
     if (refused === undefined) proceed(call, this.#sources);
     else call.fail(refused);
   }

@@ -10,21 +10,41 @@ export interface RunningCall {
   stop(): void;
 }
 
+/** How many calls several callers may have running together: the channels of one connection. */
+export interface InFlight {
+  count: number;
+  readonly max: number;
+}
+
 /** The calls that one caller has running, so that they can be cancelled by request id and ended together. */
 export class RunningCalls {
   readonly #calls = new Set<RunningCall>();
   readonly #waiters: (() => void)[] = [];
+  readonly #inFlight: InFlight | null;
+
+  /** @param inFlight what it shares with other callers. @default no limit */
+  constructor(inFlight: InFlight | null = null) {
+    this.#inFlight = inFlight;
+  }
+
+  /** Whether no further call may be added. */
+  get isFull(): boolean {
+    return this.#inFlight !== null && this.#inFlight.count >= this.#inFlight.max;
+  }
 
   get size(): number {
     return this.#calls.size;
   }
 
   add(call: RunningCall): void {
+    if (this.#calls.has(call)) return;
     this.#calls.add(call);
+    if (this.#inFlight !== null) this.#inFlight.count++;
   }
 
   delete(call: RunningCall): void {
-    this.#calls.delete(call);
+    if (!this.#calls.delete(call)) return;
+    if (this.#inFlight !== null) this.#inFlight.count--;
     if (this.#calls.size > 0 || this.#waiters.length === 0) return;
     for (const waiter of this.#waiters.splice(0)) waiter();
   }

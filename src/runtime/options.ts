@@ -132,6 +132,7 @@ const socketSchema = z.strictObject({
   maxConnections: positive.default(socketDefaults.maxConnections),
   maxConnectionsPerAddress: positive.default(socketDefaults.maxConnectionsPerAddress),
   maxChannels: positive.default(socketDefaults.maxChannels),
+  maxRequestsInFlight: positive.default(socketDefaults.maxRequestsInFlight),
   maxBufferedBytes: positive.default(socketDefaults.maxBufferedBytes),
 });
 

@@ -1,5 +1,5 @@
 import type { Caller, ReplyTo } from "../call/caller.ts";
-import { RunningCalls } from "../call/running-calls.ts";
+import { type InFlight, RunningCalls } from "../call/running-calls.ts";
 import type { TraceContext } from "../core/request-info.ts";
 import type { Status } from "../protocol/events.ts";
 import type { Message, Ref } from "../protocol/message.ts";
@@ -12,6 +12,8 @@ export interface ConnectionIdentity {
   readonly socket: ChannelSocket;
   readonly serializer: Serializer;
   readonly trace: TraceContext | null;
+  /** What its channels have running together. */
+  readonly inFlight: InFlight;
 }
 
 /** A topic that a client has joined: what its messages are read and answered with. */
@@ -55,7 +57,7 @@ export class JoinedChannel {
       trace: identity.trace,
       overrideUserId: definition.overrideUserId,
       requireVerifiedUserId: definition.requireVerifiedUserId,
-      calls: new RunningCalls(),
+      calls: new RunningCalls(identity.inFlight),
     };
   }
 

@@ -55,6 +55,8 @@ export interface SocketOptions {
   readonly maxConnectionsPerAddress?: number;
   /** Topics that one socket may have joined. @default 100 */
   readonly maxChannels?: number;
+  /** Requests and streams that one socket may have running; further requests are `unavailable`. @default 1_000 */
+  readonly maxRequestsInFlight?: number;
   /** Bytes that may wait for a slow reader before its socket is closed with 1013. @default 4_194_304 */
   readonly maxBufferedBytes?: number;
 }
@@ -80,5 +82,6 @@ export const socketDefaults: ResolvedSocketOptions = {
   maxConnections: 100_000,
   maxConnectionsPerAddress: 10_000,
   maxChannels: 100,
+  maxRequestsInFlight: 1_000,
   maxBufferedBytes: 4 * 1024 * 1024,
 };

@@ -89,6 +89,7 @@ export function createWsServer({ context, table, isOriginAllowed, clientAddress,
       socket: { id, assigns, ipAddress },
       serializer,
       trace: traceOf(request),
+      inFlight: { count: 0, max: options.maxRequestsInFlight },
     });
     let failure = "";
     let received = 0;

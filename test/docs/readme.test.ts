@@ -47,3 +47,10 @@ test("the host program's own call, as it is written, works and its process ends"
   expect((await lines.next()).value).toBe("{ id: '1', name: 'Alice' }");
   expect(await once(child, "exit")).toEqual([0, null]);
 });
+
+test("the stream under limits, as it is written, works and its process ends", async () => {
+  const { child, lines } = start("limits.js");
+  for (const tick of [1, 2, 3]) expect((await lines.next()).value).toBe(`{ tick: ${tick} }`);
+  expect((await lines.next()).value).toBe("[ { key: 'userId', maxRequests: 2000, windowMs: 60000 } ]");
+  expect(await once(child, "exit")).toEqual([0, null]);
+});

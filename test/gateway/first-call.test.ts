@@ -107,6 +107,20 @@ describe("the official Phoenix client", () => {
   });
 });
 
+test("a connection has at most maxRequestsInFlight requests running, over all its channels; others are not counted", async () => {
+  await using small = await startTestGateway({ socket: { maxRequestsInFlight: 2 } });
+  await using client = await connectClient(urlOf(small));
+  await using other = await connectClient(urlOf(small));
+  const waiting = [client.request("slow", { ms: 300 }), client.request("slow", { ms: 300 })];
+  expect((await client.request("echo", { msg: 1 })).response).toMatchObject({
+    error_code: "unavailable",
+    can_retry: true,
+  });
+  expect((await other.request("echo", { msg: 1 })).response.result).toBe(1);
+  expect((await Promise.all(waiting)).map(({ response }) => response.success)).toEqual([true, true]);
+  expect((await client.request("echo", { msg: 2 })).response.result).toBe(2);
+});
+
 describe("a function that ends badly", () => {
   test("an endless loop is a timeout, and the next call works", async () => {
     await using client = await connect();
