@@ -29,6 +29,7 @@ function context(clock = new SimulatedClock()): HookContext & { clock: Simulated
     request_type: "echo",
     version: null,
     response_type: "sync",
+    user_id: null,
   };
   return { clock, identify: () => identity };
 }
