@@ -1,8 +1,19 @@
 import type { Clock } from "../core/clock.ts";
 import { type Hook, runAfterHook } from "../policy/hooks.ts";
-import type { Call } from "./call.ts";
+import type { CallIdentity } from "./call-telemetry.ts";
+import type { Caller } from "./caller.ts";
+import type { CompiledFunction } from "./compile-function.ts";
 import { hookRequestOf, isMap } from "./hook-request.ts";
+import type { Request } from "./request.ts";
 import type { Response } from "./response.ts";
+
+/** The call whose Response it is. */
+interface AnsweredCall {
+  readonly compiled: CompiledFunction | null;
+  readonly request: Request;
+  readonly caller: Caller;
+  identify(): CallIdentity;
+}
 
 /**
  * What a FunConfig's `afterExecute` hook makes of a final Response: another one, or, when it fails, the same. The
@@ -10,7 +21,7 @@ import type { Response } from "./response.ts";
  *
  * @returns the Response to send, a promise only if the hook returned one
  */
-export function afterExecute(hook: Hook, call: Call, encoded: string, clock: Clock): string | Promise<string> {
+export function afterExecute(hook: Hook, call: AnsweredCall, encoded: string, clock: Clock): string | Promise<string> {
   const { compiled, request, caller } = call;
   if (compiled === null) return encoded;
   const original = JSON.parse(encoded) as Response;
