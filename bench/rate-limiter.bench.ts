@@ -127,14 +127,22 @@ function memory(keys: number, records: number): void {
     }
   }
   const bytes = heldBytes() - before;
-  const perKey = keys === 1 ? "-" : ((bytes - keys * records * 8) / keys).toFixed(0);
+  const perKey = records > 1 ? "-" : ((bytes - keys * records * 8) / keys).toFixed(0);
   now += 120_000;
   while (limiter.sweep(10_000).more);
   const back = heldBytes() - before;
   print(keys, records, (bytes / 1e6).toFixed(1), (bytes / keys / records).toFixed(2), perKey, (back / 1e6).toFixed(1));
 }
 
+/** The same sweep several times: what a slice took at best is its own work, without the turns of other programs. */
 function sweep(keys: number): void {
+  const sweeps = Array.from({ length: 5 }, () => sliceTimes(keys));
+  const best = (sweeps[0] ?? []).map((_, slice) => Math.min(...sweeps.map((times) => times[slice] ?? 0)));
+  const longest = [best, sweeps.flat()].map((times) => Math.max(...times).toFixed(2));
+  print(keys, best.length, median(best).toFixed(2), ...longest);
+}
+
+function sliceTimes(keys: number): number[] {
   let now = 0;
   const clock: Clock = { ...systemClock, now: () => now };
   const limiter = new RateLimiter("bench", clock, {
@@ -142,18 +150,13 @@ function sweep(keys: number): void {
   });
   for (let key = 0; key < keys; key++) limiter.check(keyOf(key), "global", "userId");
   now = 1000;
-  const slices: number[] = [];
-  const processorTimes: number[] = [];
+  const times: number[] = [];
   for (let more = true; more; ) {
-    const before = process.cpuUsage();
     const from = performance.now();
     ({ more } = limiter.sweep(1000));
-    slices.push(performance.now() - from);
-    const { user, system } = process.cpuUsage(before);
-    processorTimes.push((user + system) / 1000);
+    times.push(performance.now() - from);
   }
-  const longest = [slices, processorTimes].map((samples) => Math.max(...samples).toFixed(2));
-  print(keys, slices.length, median(slices).toFixed(2), ...longest);
+  return times;
 }
 
 function heldBytes(): number {
@@ -199,9 +202,8 @@ else {
   ]) {
     row("memory", keys as number, requests as number);
   }
-  console.log(
-    "* all bytes without 8 for each request\n\nSweeping keys without requests, 1 000 a slice (aim: 2 ms). Where other programs run too, the second\nfigure holds their turns as well; the third is this process's own time, its collector's threads included:",
-  );
-  print("keys", "slices", "median ms", "longest ms", "longest CPU ms");
+  console.log("* of keys with one request: all bytes but 8 for it\n");
+  console.log("Sweeping keys without requests, 1 000 a slice (aim: 2 ms), five times over:");
+  print("keys", "slices", "median ms", "longest, best", "longest of all");
   row("sweep", 1_000_000);
 }
