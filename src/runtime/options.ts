@@ -33,7 +33,10 @@ export interface WorkerPoolOptions {
    * @default 1_000
    */
   readonly wedgeGraceMs?: number;
-  /** Memory limits of each thread, as `worker_threads` takes them. @default Node's own */
+  /**
+   * Memory limits of each thread, as `worker_threads` takes them; at least 16 MB of old generation and 1 MB of stack.
+   * @default Node's own
+   */
   readonly resourceLimits?: {
     readonly maxOldGenerationSizeMb?: number;
     readonly maxYoungGenerationSizeMb?: number;
@@ -165,10 +168,11 @@ const poolSchema = z.strictObject({
   wedgeGraceMs: milliseconds.default(workerPoolDefaults.wedgeGraceMs),
   resourceLimits: z
     .strictObject({
-      maxOldGenerationSizeMb: positive.optional(),
+      // Less ends the whole process, natively, when a thread starts (seen on Node 24, and on Node 20 for the stack).
+      maxOldGenerationSizeMb: count(16).optional(),
       maxYoungGenerationSizeMb: positive.optional(),
       codeRangeSizeMb: positive.optional(),
-      stackSizeMb: positive.optional(),
+      stackSizeMb: count(1).optional(),
     })
     .default({}),
 });

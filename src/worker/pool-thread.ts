@@ -93,13 +93,13 @@ export class PoolThread implements TaskThread, Watched {
     return Atomics.load(this.#cells.begun, task.slot) === 1;
   }
 
-  /** The tasks that it has. */
   /** The lower, the sooner it can take a task. */
   get rank(): number {
     if (this.standsStill) return 2;
     return this.ready ? 0 : 1;
   }
 
+  /** The tasks that it has. */
   get tasks(): PoolTask[] {
     return this.#slots.filter((task) => task !== null);
   }
@@ -168,6 +168,8 @@ export class PoolThread implements TaskThread, Watched {
 
   /** Terminates the thread, if it still lives, and closes the port. */
   close(): void {
+    // What was not sent yet concerns tasks that others will have.
+    this.#outgoing.length = 0;
     this.#port.close();
     this.#kill.abort();
   }

@@ -31,15 +31,14 @@ const harmless = fc.constantFrom(
   ["echo", [() => "cannot be cloned"]],
   ["holdFor", [2]],
 ) as fc.Arbitrary<[string, unknown[]]>;
-const harmful = fc.constantFrom(
-  ["exit", [1]],
-  ["exitLater", []],
+const harmful = fc.constantFrom(["exit", [1]], ["exitLater", []], ["memory", []]) as fc.Arbitrary<[string, unknown[]]>;
+// These answer only when they are cancelled, or never; some hold their thread until it is replaced.
+const endless = fc.constantFrom(
+  ["never", []],
+  ["untilAborted", []],
   ["forever", []],
   ["foreverLater", []],
-  ["memory", []],
 ) as fc.Arbitrary<[string, unknown[]]>;
-// These answer only when they are cancelled, or never.
-const endless = fc.constantFrom(["never", []], ["untilAborted", []]) as fc.Arbitrary<[string, unknown[]]>;
 
 const call = fc.oneof(
   { weight: 20, arbitrary: harmless.map((what) => ({ what, cancel: false })) },

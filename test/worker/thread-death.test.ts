@@ -145,7 +145,7 @@ describe("a pool whose threads die at once", () => {
   test.each([
     ["its file throws when imported", { threadFile: new URL(fixture("throws-at-import.mjs")) }],
     ["its file ends the thread", { threadFile: new URL(fixture("exit-at-import.mjs")) }],
-    ["their memory does not suffice to start", { resourceLimits: { maxOldGenerationSizeMb: 1 } }],
+    ["their memory does not suffice to start", { resourceLimits: { maxOldGenerationSizeMb: 4 } }],
   ])("because %s gives up, answers its calls, and tells its owner", async (_, options) => {
     let fail!: (error: GenApiError) => void;
     const failed = new Promise<GenApiError>((resolve) => {
