@@ -12,7 +12,7 @@ import { identityOf } from "./identity.ts";
 import type { PipelineSources } from "./pipeline-sources.ts";
 import type { Request } from "./request.ts";
 import { encodeAccepted, encodeChunk, encodeFailure, encodeSuccess } from "./response.ts";
-import type { AbortReason, RunningCall } from "./running-calls.ts";
+import type { AbortReason, Place, RunningCall } from "./running-calls.ts";
 import { StreamCall, type StreamOwner } from "./stream-call.ts";
 
 const exhausted = refusal("retry_exhausted", "All retry attempts exhausted");
@@ -34,7 +34,9 @@ export class Call implements RunningCall, AttemptOwner, StreamOwner {
   #stream: StreamCall | null = null;
   #retries = 0;
   #retryTimer: unknown = null;
-  #isTracked = false;
+  /** Among all running calls, and among its caller's. */
+  #place: Place | null = null;
+  #placeOfCaller: Place | null = null;
   #isAcknowledged = false;
   #isAborted = false;
   #isAnswered = false;
@@ -61,11 +63,10 @@ export class Call implements RunningCall, AttemptOwner, StreamOwner {
 
   /** Now that it has to wait, it can be cancelled and counts as running. */
   track(): void {
-    if (this.#isTracked || this.#isSent) return;
-    this.#isTracked = true;
-    this.#sources.running.add(this);
+    if (this.#place !== null || this.#isSent) return;
+    this.#place = this.#sources.running.add(this);
     // What nobody waits for goes on when its client is gone.
-    if (this.compiled?.config.responseType !== "none") this.caller.calls.add(this);
+    if (this.compiled?.config.responseType !== "none") this.#placeOfCaller = this.caller.calls.add(this);
   }
 
   abort(reason: AbortReason): void {
@@ -219,10 +220,8 @@ export class Call implements RunningCall, AttemptOwner, StreamOwner {
 
   #send(response: string, failure: Failure | null): void {
     this.#isSent = true;
-    if (this.#isTracked) {
-      this.#sources.running.delete(this);
-      this.caller.calls.delete(this);
-    }
+    if (this.#place !== null) this.#sources.running.delete(this.#place);
+    if (this.#placeOfCaller !== null) this.caller.calls.delete(this.#placeOfCaller);
     const { requestType } = this.request;
     if (!this.#isAcknowledged) {
       const replyError = failure === null ? null : replyErrorOf(failure);

@@ -16,9 +16,20 @@ export interface InFlight {
   readonly max: number;
 }
 
-/** The calls that one caller has running, so that they can be cancelled by request id and ended together. */
+/** Where a call stands in one {@link RunningCalls}. */
+export interface Place {
+  readonly call: RunningCall;
+  index: number;
+}
+
+/**
+ * The calls that one caller has running, so that they can be cancelled by request id and ended together.
+ *
+ * Not a Set: V8 links each table that a Set outgrows to the next one, so that once one of them is old, every call
+ * in the later ones outlives its answer until the next full collection.
+ */
 export class RunningCalls {
-  readonly #calls = new Set<RunningCall>();
+  readonly #places: Place[] = [];
   readonly #waiters: (() => void)[] = [];
   readonly #inFlight: InFlight | null;
 
@@ -33,30 +44,37 @@ export class RunningCalls {
   }
 
   get size(): number {
-    return this.#calls.size;
+    return this.#places.length;
   }
 
-  add(call: RunningCall): void {
-    if (this.#calls.has(call)) return;
-    this.#calls.add(call);
+  /** @returns what to {@link delete} */
+  add(call: RunningCall): Place {
+    const place = { call, index: this.#places.length };
+    this.#places.push(place);
     if (this.#inFlight !== null) this.#inFlight.count++;
+    return place;
   }
 
-  delete(call: RunningCall): void {
-    if (!this.#calls.delete(call)) return;
+  /** Takes a call out, once. */
+  delete(place: Place): void {
+    const last = this.#places.pop() as Place;
+    if (last !== place) {
+      this.#places[place.index] = last;
+      last.index = place.index;
+    }
     if (this.#inFlight !== null) this.#inFlight.count--;
-    if (this.#calls.size > 0 || this.#waiters.length === 0) return;
+    if (this.#places.length > 0 || this.#waiters.length === 0) return;
     for (const waiter of this.#waiters.splice(0)) waiter();
   }
 
   /** Resolves when no call runs any more. */
   finished(): Promise<void> {
-    return this.#calls.size === 0 ? Promise.resolve() : new Promise((resolve) => this.#waiters.push(resolve));
+    return this.#places.length === 0 ? Promise.resolve() : new Promise((resolve) => this.#waiters.push(resolve));
   }
 
   /** What cancels every running call with this request id; null when there is none. */
   cancel(requestId: string): (() => void) | null {
-    const named = [...this.#calls].filter((call) => call.requestId === requestId);
+    const named = this.#calls().filter((call) => call.requestId === requestId);
     if (named.length === 0) return null;
     return () => {
       for (const call of named) call.abort("cancelled");
@@ -75,12 +93,16 @@ export class RunningCalls {
   }
 
   #stream(requestId: string): RunningCall | undefined {
-    for (const call of this.#calls) if (call.isStream && call.requestId === requestId) return call;
-    return undefined;
+    return this.#places.find(({ call }) => call.isStream && call.requestId === requestId)?.call;
   }
 
   /** Ends all of them, when their caller goes away. */
   abortAll(reason: AbortReason): void {
-    for (const call of [...this.#calls]) call.abort(reason);
+    for (const call of this.#calls()) call.abort(reason);
+  }
+
+  /** A copy: whoever is aborted leaves the list. */
+  #calls(): RunningCall[] {
+    return this.#places.map(({ call }) => call);
   }
 }

@@ -321,10 +321,10 @@ describe("a message on a joined topic", () => {
         stop: () => undefined,
         abort(reason: string) {
           aborted.push(reason);
-          caller.calls.delete(call);
+          caller.calls.delete(place);
         },
       };
-      caller.calls.add(call);
+      const place = caller.calls.add(call);
     };
     const client = await gateway.joined();
     client.send(["1", "2", "api:a", "api", {}]);
@@ -344,11 +344,10 @@ describe("a stream", () => {
     await using gateway = await openGateway();
     gateway.handle = (_payload, _bytes, caller, replyTo) => {
       const end = (how: string) => {
-        caller.calls.delete(call);
+        caller.calls.delete(place);
         replyTo.push(`{"ended":"${how}"}`);
       };
-      const call = { requestId: "r1", isStream: true, stop: () => end("stopped"), abort: end };
-      caller.calls.add(call);
+      const place = caller.calls.add({ requestId: "r1", isStream: true, stop: () => end("stopped"), abort: end });
     };
     const client = await gateway.joined();
     for (const [event, how] of [
