@@ -1,4 +1,5 @@
 import type { ErrorCode } from "../core/errors.ts";
+import { rateLimitMessage } from "../policy/rate-limit-decision.ts";
 
 /** How a request failed, as its Response tells it. Every GenApiError is one; refusals are made without a stack trace. */
 export interface Failure {
@@ -49,6 +50,5 @@ export function internal(cause: unknown): Failure {
 
 /** Too many requests; one who waits that long is let in. */
 export function rateLimited(retryAfterMs: number): Failure {
-  const seconds = Math.ceil(retryAfterMs / 1000);
-  return refusal("rate_limited", `Rate limit exceeded. Please retry after ${seconds} seconds.`, true, retryAfterMs);
+  return refusal("rate_limited", rateLimitMessage(retryAfterMs), true, retryAfterMs);
 }
