@@ -55,6 +55,11 @@ export class Pipeline implements RequestHandler {
   }
 
   handle(payload: unknown, bytes: number, caller: Caller, replyTo: ReplyTo): void {
+    // Before anything is read: who is nobody is told so, whatever was sent.
+    if (caller.requireVerifiedUserId && caller.userId === null) {
+      this.#refuse(requestIdOf(payload), unauthenticated, replyTo);
+      return;
+    }
     const { maxPayloadBytes } = this.#sources;
     if (bytes > maxPayloadBytes) {
       const problem = `Request payload exceeds maximum size of ${maxPayloadBytes} bytes (got ${bytes} bytes)`;
@@ -78,7 +83,7 @@ export class Pipeline implements RequestHandler {
     this.#isDraining = true;
   }
 
-  /** A payload that is no request. */
+  /** A payload that is no request, or nobody's. */
   #refuse(requestId: string, failure: Failure, replyTo: ReplyTo): void {
     const response = encodeFailure(requestId, failure, this.#sources.detailError());
     replyTo.answer(response, "error", quote(replyErrorOf(failure) ?? failure.message));
@@ -108,7 +113,6 @@ function proceed(call: Call, sources: PipelineSources): void {
 /** Finds the function that a request names. */
 function resolveFunction(call: Call, sources: PipelineSources): Failure | undefined {
   const { service, requestType, version } = call.request;
-  if (call.caller.requireVerifiedUserId && call.caller.userId === null) return unauthenticated;
   const found = sources.functions.resolve(service, requestType, version);
   if (typeof found !== "string") {
     call.compiled = found;

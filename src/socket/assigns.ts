@@ -2,6 +2,7 @@ import { describe, libraryError } from "../core/errors.ts";
 
 /** Who a connection belongs to, as `connect` found out. Requests get their identity from here alone. */
 export interface Assigns {
+  /** Null or empty: nobody. */
   readonly userId?: string | null;
   /** @default [] */
   readonly userRoles?: readonly string[];

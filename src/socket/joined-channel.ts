@@ -50,7 +50,8 @@ export class JoinedChannel {
     this.encoder = identity.serializer.forChannel(this.joinRef, join.topic, definition.event);
     this.outbound = outbound;
     this.caller = {
-      userId: assigns.userId ?? null,
+      // A client that is nobody may send an empty user id, which the host's connect passes on.
+      userId: assigns.userId || null,
       deviceId: assigns.deviceId ?? null,
       userRoles: assigns.userRoles ?? [],
       ipAddress,

@@ -124,13 +124,16 @@ describe("a request is refused", () => {
 
   test("by a channel that wants a verified user id", async () => {
     const { request, sent, caller } = await pipelineOf({ requestType: "echo" });
-    request("echo", {}, caller({ userId: null, requireVerifiedUserId: true }));
-    expect(sent).toMatchObject([
-      {
-        response: { error: "Authentication required", error_code: "unauthenticated" },
-        reply: { status: "error", response: "Authentication required" },
-      },
-    ]);
+    const nobody = caller({ userId: null, requireVerifiedUserId: true });
+    request("echo", {}, nobody);
+    // What else is wrong with the payload is not looked at.
+    request("echo", { request_id: undefined }, nobody);
+    const refused = {
+      response: { error: "Authentication required", error_code: "unauthenticated" },
+      reply: { status: "error", response: "Authentication required" },
+    };
+    expect(sent).toMatchObject([refused, refused]);
+    expect(sent[1]?.response.request_id).toBe("unknown");
   });
 
   test("for wrong arguments, which the reply tells too", async () => {
