@@ -23,6 +23,20 @@ export const mainThreadStreams: StreamExecutor = {
     );
     const { main } = stream.target;
     if (main !== null) producer.start(main, stream.args, stream.identity);
-    return { cancel: (reason) => producer.stop(reason), grant: (chunks) => producer.grant(chunks) };
+    // In a later turn, as credit reaches a thread. Granted at once, from within the chunk that it is for, it would let a
+    // function that never waits run for as long as its client reads: nobody else's turn would come.
+    let owed = 0;
+    const grantOwed = (): void => {
+      const granted = owed;
+      owed = 0;
+      producer.grant(granted);
+    };
+    return {
+      cancel: (reason) => producer.stop(reason),
+      grant(chunks) {
+        if (owed === 0) setImmediate(grantOwed);
+        owed += chunks;
+      },
+    };
   },
 };
