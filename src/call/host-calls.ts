@@ -185,7 +185,8 @@ class Inbox<Result> implements ReplyTo {
 
 function callerOf({ userId = null, deviceId = null, userRoles = [] }: HostRequest): Caller {
   return {
-    userId,
+    // An empty one is nobody, as on a connection.
+    userId: userId === "" ? null : userId,
     deviceId,
     userRoles,
     ipAddress: null,
