@@ -233,7 +233,6 @@ export class StreamProducer implements StreamOutput {
   #sourceThrew(thrown: unknown): void {
     // Stopping makes a source throw; its end is waited for in #discard.
     if (this.#state === "stopping") return;
-    this.#source = null;
     this.#threw(thrown);
   }
 

@@ -23,9 +23,19 @@ export function streamSource(returned: unknown): StreamSource | null {
   }
   if (Symbol.iterator in returned && "next" in returned) {
     const iterator = returned as IterableIterator<unknown>;
-    return { next: () => iterator.next(), stop: () => iterator.return?.() };
+    return { next: () => awaited(iterator.next()), stop: () => iterator.return?.() };
   }
   return null;
+}
+
+/** A promise that a generator yields is waited for, as `for await` does. */
+function awaited(next: IteratorResult<unknown>): IteratorResult<unknown> | Promise<IteratorResult<unknown>> {
+  if (next.done === true || !isThenable(next.value)) return next;
+  return Promise.resolve(next.value).then((value) => ({ done: false, value }));
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }
 
 /** Ends a source whose chunks nobody wants, and waits for it. @returns what went wrong, or null */

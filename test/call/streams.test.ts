@@ -225,6 +225,14 @@ describe("on the main thread a stream comes from", () => {
     expect(sent.map(({ response }) => response.error_code ?? response.result)).toEqual(["init", 1, 2, "failed"]);
   });
 
+  test("a generator that yields promises: they are waited for, and one that rejects ends it", async () => {
+    const { request, sent } = await pipelineOf({ ...onMain, requestType: "promises" });
+    request("promises");
+    for (let turn = 0; turn < 20; turn++) await settled();
+    expect(sent.map(({ response }) => response.error_code ?? response.result)).toEqual(["init", 1, 2, "failed"]);
+    expect((globalThis as { promisesEnded?: boolean }).promisesEnded).toBe(true);
+  });
+
   test("a generator that ends at once", async () => {
     const { request, sent } = await pipelineOf({ ...onMain, argTypes: { n: "num" } });
     request("numbers", { args: { n: 0 } });
