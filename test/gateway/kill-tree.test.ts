@@ -3,18 +3,13 @@ import { afterEach, describe, expect, test } from "vitest";
 import type { AnyActorRef } from "xstate";
 import { kill } from "../../dist/actor/exit.js";
 import { startTestGateway, urlOf } from "../support/gateway.ts";
+import { named, watchActors } from "../support/living-actors.ts";
 import { type Answer, type Client, connectClient } from "../support/phoenix-client.ts";
 
-/** A gateway whose actors the test can reach, through the inspector. */
+/** A gateway whose actors the test can reach. */
 async function startInspected() {
-  const actors = new Set<AnyActorRef>();
-  const inspect = ({ type, actorRef }: { type: string; actorRef: AnyActorRef }) => {
-    if (type === "@xstate.actor") actors.add(actorRef);
-  };
-  const gateway = await startTestGateway({ inspect: inspect as never });
-  const living = (of: (ref: AnyActorRef) => boolean) =>
-    [...actors].filter((ref) => of(ref) && ref.getSnapshot().status === "active");
-  return { gateway, living };
+  const { inspect, living } = watchActors();
+  return { gateway: await startTestGateway({ inspect }), living };
 }
 
 let running: Runtime | undefined;
@@ -38,8 +33,6 @@ async function connect(gateway: Runtime) {
 function namesIn(node: TreeNode): string[] {
   return [...(node.name === null ? [] : [node.name]), ...node.children.flatMap(namesIn)];
 }
-
-const named = (name: string) => (ref: AnyActorRef) => (ref as { systemId?: string }).systemId === name;
 
 /** Calls that are under way on a connection, one on each thread kind; `finish` lets them end. */
 function underWay({ client }: { client: Client }) {
