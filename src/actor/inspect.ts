@@ -1,4 +1,8 @@
 import type { InspectionEvent } from "xstate";
+import { toError } from "../core/errors.ts";
+import { telemetryEvent } from "../telemetry/telemetry.ts";
+
+const failed = telemetryEvent("inspection.observer.exception");
 
 /** Whoever watches the actors of a system: any XState inspection observer, or a function. */
 export type InspectionObserver =
@@ -15,15 +19,15 @@ export function harmlessObserver(
   observer: InspectionObserver,
   onFailure: () => void,
 ): { next(event: InspectionEvent): void } {
-  let failed = false;
+  let isDetached = false;
   return {
     next(event) {
-      if (failed) return;
+      if (isDetached) return;
       try {
         if (typeof observer === "function") observer(event);
         else observer.next?.(event);
       } catch (error) {
-        failed = true;
+        isDetached = true;
         onFailure();
         report(observer, error);
       }
@@ -31,11 +35,13 @@ export function harmlessObserver(
   };
 }
 
-function report(observer: InspectionObserver, error: unknown): void {
+/** Tells the observer, and telemetry: a function has no other way to hear of it. */
+function report(observer: InspectionObserver, thrown: unknown): void {
+  failed.emit({ count: 1 }, { error: toError(thrown) });
   if (typeof observer === "function") return;
   try {
-    observer.error?.(error);
-  } catch {
-    // It has been told, it is detached, and there is nobody else to tell.
+    observer.error?.(thrown);
+  } catch (again) {
+    failed.emit({ count: 1 }, { error: toError(again) });
   }
 }

@@ -30,6 +30,11 @@ export const callTelemetry = {
     retryExhausted.emit({ attempts }, identity);
   },
 
+  /** Something of the gateway's own failed after the request had been answered. */
+  fault(identity: CallIdentity, error: Error): void {
+    exception.emit({ duration_us: 0 }, { ...identity, error });
+  },
+
   /** @param failure null after a success */
   ended(identity: CallIdentity, durationMs: number, failure: Failure | null): void {
     const measurements = { duration_us: Math.round(durationMs * 1000) };

@@ -1,6 +1,7 @@
 import { encodeResult } from "../core/encode-result.ts";
-import { isGenApiError } from "../core/errors.ts";
+import { toError } from "../core/errors.ts";
 import { LiveRequestInfo } from "../core/live-request-info.ts";
+import { errorOf, thrownData } from "../worker/thrown-data.ts";
 import type { Attempt, Executor, RunningTask } from "./attempt.ts";
 import { type Failure, internal } from "./failure.ts";
 
@@ -45,9 +46,9 @@ function apply(attempt: Attempt, args: readonly unknown[]): void {
 
 /** What a function's throw is answered as: its own GenApiError as `failed`, anything else as `internal`. */
 function failureOf(thrown: unknown): Failure {
-  if (!isGenApiError(thrown)) return internal(thrown);
-  const { message, reason, canRetry, retryable, cause } = thrown;
-  return { code: "failed", message, reason, canRetry, retryable, retryAfterMs: undefined, cause };
+  const data = thrownData(thrown);
+  // The error itself, not a copy of it, is what logs want to see.
+  return data.kind === "failed" ? errorOf(data) : internal(toError(thrown));
 }
 
 function succeed(attempt: Attempt, value: unknown): void {

@@ -34,7 +34,8 @@ export function faultsOf(error: z.ZodError): string[] {
       issue.code === "unrecognized_keys"
         ? `has unknown keys: ${issue.keys.map((key) => JSON.stringify(key)).join(", ")}`
         : issue.message;
-    return path === "" ? text : `${path} ${text}`;
+    // A message may go on with the path: `[0] must be …`.
+    return path === "" || text.startsWith("[") ? `${path}${text}` : `${path} ${text}`;
   });
 }
 

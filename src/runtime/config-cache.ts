@@ -3,7 +3,7 @@ import type { CompiledFunction } from "../call/compile-function.ts";
 import type { ConfigCacheRef } from "../config/config-cache.actor.ts";
 import type { ConfigStore, Missing } from "../config/config-store.ts";
 import type { FunConfig, FunConfigInput } from "../config/fun-config.ts";
-import { libraryError } from "../core/errors.ts";
+import { type GenApiError, libraryError } from "../core/errors.ts";
 
 /** What {@link ConfigCache} needs of the gateway. */
 export interface ConfigCacheSources {
@@ -48,7 +48,7 @@ export class ConfigCache {
 
   /** Registers all of them, or, when one has a fault, none. @throws as {@link add} */
   async batchAdd(configs: readonly FunConfigInput[]): Promise<void> {
-    const compiled = await Promise.all(configs.map((config) => this.#sources.compile(config)));
+    const compiled = await allCompiled(configs.map((config) => this.#sources.compile(config)));
     await call(this.#sources.owner(), "batchAdd", compiled);
   }
 
@@ -111,6 +111,18 @@ export class ConfigCache {
     const counts = this.getAllServices().map((service) => [service, this.getFunctionsFromServices([service]).length]);
     return { count: this.count, services: Object.fromEntries(counts) };
   }
+}
+
+/** All of them, or an error that names what is wrong with each that has a fault. */
+async function allCompiled(compiling: readonly Promise<CompiledFunction>[]): Promise<CompiledFunction[]> {
+  const settled = await Promise.allSettled(compiling);
+  const errors = settled.flatMap((result) => (result.status === "rejected" ? [result.reason as GenApiError] : []));
+  const [first] = errors;
+  if (first === undefined) return settled.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+  if (errors.length === 1) throw first;
+  throw libraryError(first.code, errors.map(({ message }) => message).join("; "), {
+    cause: new AggregateError(errors),
+  });
 }
 
 function named(service: string, requestType: string, version: string | null): string {

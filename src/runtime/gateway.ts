@@ -1,3 +1,4 @@
+import type { InspectionObserver } from "../actor/inspect.ts";
 import { type SupervisorRef, startChild, terminateChild } from "../actor/supervisor-requests.ts";
 import { type Closed, type System, startSystem } from "../actor/system.ts";
 import type { TreeNode } from "../actor/tree.ts";
@@ -26,7 +27,7 @@ import { createListener, type Listener } from "../socket/listener.actor.ts";
 import { createPool, type Pool } from "../worker/worker-pool.actor.ts";
 import { ConfigCache } from "./config-cache.ts";
 import { gatewayTree, listenerSpec, names } from "./gateway-tree.ts";
-import { type GenApiOptions, type InspectionObserver, type ResolvedOptions, resolveOptions } from "./options.ts";
+import { type GenApiOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
 import type { Runtime } from "./runtime.ts";
 
 /**

@@ -1,6 +1,7 @@
 import type { Server } from "node:http";
 import { availableParallelism } from "node:os";
 import { z } from "zod";
+import type { InspectionObserver } from "../actor/inspect.ts";
 import { holdsService, type Service } from "../config/define-service.ts";
 import { type FunConfigInput, validateFunConfig } from "../config/fun-config.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
@@ -8,6 +9,7 @@ import { described, faultsError, faultsOf, must } from "../core/faults.ts";
 import { checkRateLimiterOptions, type RateLimiterOptions } from "../policy/rate-limiter-options.ts";
 import type { ChannelOptions } from "../socket/channel.ts";
 import { checkTrustProxy, type TrustProxy } from "../socket/client-address.ts";
+import { type AllowedOrigins, checkAllowedOrigins } from "../socket/origin.ts";
 import { type SocketOptions, socketDefaults } from "../socket/socket-options.ts";
 import { workerPoolDefaults } from "../worker/worker-pool-options.ts";
 
@@ -93,9 +95,6 @@ export interface GenApiOptions {
   readonly inspect?: InspectionObserver;
 }
 
-/** Receives XState's inspection events. */
-export type InspectionObserver = (event: unknown) => void;
-
 const topicRule = 'an exact topic, or one that ends in its only "*", such as "api:*"';
 const positive = count(1);
 const milliseconds = described(z.int().min(1), "a whole number of milliseconds above 0");
@@ -116,7 +115,12 @@ const socketSchema = z.strictObject({
     .regex(/^\/[^?#]*$/, { error: must('a path such as "/socket"') })
     .default(socketDefaults.path),
   connect: fun<NonNullable<SocketOptions["connect"]>>("a function").default(() => socketDefaults.connect),
-  allowedOrigins: z.custom<NonNullable<SocketOptions["allowedOrigins"]>>().default(socketDefaults.allowedOrigins),
+  allowedOrigins: z
+    .custom<AllowedOrigins>()
+    .superRefine((value, context) => {
+      for (const message of checkAllowedOrigins(value)) context.addIssue({ code: "custom", message, input: value });
+    })
+    .default(socketDefaults.allowedOrigins),
   trustProxy: z
     .custom<TrustProxy>()
     .superRefine((value, context) => {
@@ -220,11 +224,9 @@ const optionsSchema = z.strictObject({
   workerPool: section(poolSchema),
   intensity: section(z.strictObject({ maxRestarts: count(0).default(3), withinMs: milliseconds.default(5_000) })),
   clock: z
-    .custom<Clock>((value) => typeof (value as Clock | null)?.now === "function", {
-      error: must("a clock with now, systemTime, setTimeout and clearTimeout"),
-    })
+    .custom<Clock>(isClock, { error: must("a clock with now, systemTime, setTimeout and clearTimeout") })
     .default(systemClock),
-  inspect: fun<InspectionObserver>("a function").optional(),
+  inspect: z.custom<InspectionObserver>(isObserver, { error: must("a function, or an observer with next") }).optional(),
 });
 
 /** {@link GenApiOptions}, checked and with every default in place. */
@@ -274,6 +276,17 @@ function functionFaults({ functions, modules }: Readonly<Record<string, unknown>
 function faultsAt(path: string, config: unknown): string[] {
   const validation = validateFunConfig(config);
   return validation.ok ? [] : validation.faults.map((fault) => `${path}: ${fault}`);
+}
+
+function isClock(value: unknown): boolean {
+  const methods = ["now", "systemTime", "setTimeout", "clearTimeout"] as const;
+  return (
+    typeof value === "object" && value !== null && methods.every((name) => typeof (value as Clock)[name] === "function")
+  );
+}
+
+function isObserver(value: unknown): boolean {
+  return typeof value === "function" || typeof (value as { next?: unknown } | null)?.next === "function";
 }
 
 /** A nested object that may be left out: its own defaults apply. */

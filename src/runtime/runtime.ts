@@ -1,3 +1,4 @@
+import type { InspectionObserver } from "../actor/inspect.ts";
 import type { Closed } from "../actor/system.ts";
 import type { TreeNode } from "../actor/tree.ts";
 import type { HostCallOptions, HostRequest } from "../call/host-calls.ts";
@@ -8,7 +9,6 @@ import type { RateLimiterApi } from "../policy/rate-limiter-api.ts";
 import type { RateLimiterConfig } from "../policy/rate-limiter-options.ts";
 import type { ListenAddress } from "../socket/http-server.ts";
 import type { ConfigCache } from "./config-cache.ts";
-import type { InspectionObserver } from "./options.ts";
 
 /** A running gateway. */
 export interface Runtime extends AsyncDisposable {

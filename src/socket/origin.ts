@@ -1,4 +1,5 @@
 import { libraryError } from "../core/errors.ts";
+import { shown } from "../core/faults.ts";
 
 /**
  * Which web pages may connect. "same_host": those that came from the host that the request names. A list holds
@@ -6,6 +7,9 @@ import { libraryError } from "../core/errors.ts";
  * or `//*.example.com` (the host and all below it). "any" admits every page.
  */
 export type AllowedOrigins = "same_host" | "any" | readonly string[];
+
+// Scheme, wildcard, host, port.
+const originPattern = /^([a-z]+:)?\/\/(\*\.)?([^/:*]+|\[[^\]/]+\])(?::(\d+))?$/i;
 
 /** Whether a request with these headers may connect. */
 export type OriginRule = (origin: string | undefined, host: string | undefined) => boolean;
@@ -28,8 +32,19 @@ export function originRule(allowed: AllowedOrigins): OriginRule {
   };
 }
 
+/** Every fault of the option `allowedOrigins`; none for a usable one. */
+export function checkAllowedOrigins(value: unknown): string[] {
+  if (value === "any" || value === "same_host") return [];
+  if (!Array.isArray(value)) return [`must be "same_host", "any" or a list of origins, got ${shown(value)}`];
+  return value.flatMap((pattern, place) =>
+    typeof pattern === "string" && originPattern.test(pattern)
+      ? []
+      : [`[${place}] must be an origin such as "https://a.example", got ${shown(pattern)}`],
+  );
+}
+
 function originMatcher(pattern: string): (origin: URL) => boolean {
-  const parts = /^([a-z]+:)?\/\/(\*\.)?([^/:*]+|\[[^\]/]+\])(?::(\d+))?$/.exec(pattern.toLowerCase());
+  const parts = originPattern.exec(pattern.toLowerCase());
   if (parts === null) {
     const given = JSON.stringify(pattern);
     throw libraryError("invalid_option", `allowedOrigins must list origins such as "https://a.example", got ${given}`);

@@ -142,6 +142,9 @@ export interface TelemetryEvents {
     }
   >;
 
+  /** An inspection observer threw, and was detached. */
+  "inspection.observer.exception": Event<{ count: number }, { error: Error }>;
+
   "supervisor.child.start": Event<{ system_time: number }, ActorIdentity>;
   /** `reason` is "normal", "shutdown", "killed" or "error"; `error` only with the last. */
   "supervisor.child.exit": Event<

@@ -77,6 +77,10 @@ describe("what a function does wrong is answered, and nothing more happens:", ()
     ["huge", { error: "Internal Server Error", error_code: "internal" }],
     ["throwingThen", { error: "Internal Server Error", error_code: "internal" }],
     ["thenTwice", { success: true, result: 1 }],
+    ["oddError", { error: "5", error_code: "failed", reason: "7", can_retry: false }],
+    ["brandAlone", { error_code: "failed", can_retry: false }],
+    ["unreadable", { error: "Internal Server Error", error_code: "internal" }],
+    ["throwsNothing", { error: "Internal Server Error", error_code: "internal" }],
   ])("%s", async (requestType, response) => {
     const { request, sent } = await failing(requestType);
     request(requestType);

@@ -21,7 +21,14 @@ describe("wrong options are told in one error that lists every fault by its path
     const options = {
       name: "",
       listen: { port: 70_000 },
-      socket: { path: "socket", maxChannels: 0, connect: "yes" },
+      socket: {
+        path: "socket",
+        maxChannels: 0,
+        connect: "yes",
+        allowedOrigins: ["https://ok.example", "bad"],
+        trustProxy: ["10.0.0.0/8", "x"],
+      },
+      clock: { now: () => 0 },
       channels: [{ topic: "a*b" }, { topic: "ok", replyMode: "both" }],
       modules: { users: "./users.js" },
       functions: [functionIn("m", "f", { timeout: 5 }), 7],
@@ -38,6 +45,9 @@ describe("wrong options are told in one error that lists every fault by its path
       'socket.path must be a path such as "/socket", got "socket"',
       "socket.maxChannels must be a whole number of at least 1, got 0",
       'socket.connect must be a function, got "yes"',
+      'socket.allowedOrigins[1] must be an origin such as "https://a.example", got "bad"',
+      'socket.trustProxy[1] must be an IP address or a CIDR such as "10.0.0.0/8", got "x"',
+      "clock must be a clock with now, systemTime, setTimeout and clearTimeout, got map",
       'channels[0].topic must be an exact topic, or one that ends in its only "*"',
       'channels[1].replyMode must be "push" or "reply", got "both"',
       'modules.users must be the URL of an ES module, such as new URL("./users.js", import.meta.url), got "./users.js"',
@@ -100,6 +110,15 @@ describe("a gateway that cannot start names the reason and leaves nothing runnin
     await expect(starting).rejects.toMatchObject({
       code: "function_missing",
       message: expect.stringMatching(/main-functions\.js.*"nope".*"echo"/),
+    });
+  });
+
+  test("every function that is missing, not only the first", async () => {
+    const modules = { m: broken("main-functions.js") };
+    const functions = [functionIn("m", "nope"), functionIn("m", "neither", { requestType: "u" })];
+    await expect(startGenApi({ modules, functions })).rejects.toMatchObject({
+      code: "function_missing",
+      message: expect.stringMatching(/"nope".*"neither"/),
     });
   });
 
