@@ -1,10 +1,10 @@
 import type { ScopedRateLimit } from "./rate-limit.ts";
+import { hashOf, RateLimitIndex } from "./rate-limit-index.ts";
 import type { WindowKey } from "./rate-limit-key.ts";
 import type { Evictable, KeyCap } from "./rate-limit-key-cap.ts";
 import { emptyList, type RateLimitWindows } from "./rate-limit-window.ts";
 
 const noWindow = 0;
-const shardCount = 256;
 
 /**
  * The windows of one limit, by the values of its key. A check first seeks its key here; what it finds stays the
@@ -14,19 +14,20 @@ export class RateLimitTable implements Evictable {
   limit: ScopedRateLimit;
   readonly cap: KeyCap;
   readonly #windows: RateLimitWindows;
-  // A Map that grows or shrinks copies itself at once: many small ones keep that short. Made as they are needed.
-  readonly #shards: (Map<WindowKey, number> | undefined)[] = new Array(shardCount).fill(undefined);
+  readonly #index: RateLimitIndex;
   // All windows have one length: the first to run out is always the one whose newest request is the oldest.
   readonly #byNewest = emptyList();
   // Of windows that hold more than the limit allows, since it was lowered: the time of the newest request in the way.
   readonly #overfull = new Map<number, number>();
   #retired = false;
   #key: WindowKey = "";
+  #hash = 0;
   #window = noWindow;
 
   constructor(limit: ScopedRateLimit, windows: RateLimitWindows, cap: KeyCap) {
     this.limit = limit;
     this.#windows = windows;
+    this.#index = new RateLimitIndex((window) => windows.owner(window));
     this.cap = cap;
     cap.tables.add(this);
   }
@@ -34,10 +35,11 @@ export class RateLimitTable implements Evictable {
   /** Makes `key` the current one, and drops its requests that have left the window. */
   seek(key: WindowKey, now: number): void {
     this.#key = key;
-    this.#window = this.#shards[shardOf(key)]?.get(key) ?? noWindow;
+    this.#hash = hashOf(key);
+    this.#window = this.#index.get(key, this.#hash);
     if (this.#window === noWindow) return;
     if (this.#windows.expire(this.#window, now - this.limit.windowMs) === 0) {
-      this.#close(this.#window, key);
+      this.#close(this.#window, this.#hash);
       this.#window = noWindow;
     }
   }
@@ -71,14 +73,8 @@ export class RateLimitTable implements Evictable {
 
   /** Counts the first request of the current key, which there must be room for. */
   open(now: number): void {
-    const shard = shardOf(this.#key);
-    let windows = this.#shards[shard];
-    if (windows === undefined) {
-      windows = new Map();
-      this.#shards[shard] = windows;
-    }
     this.#window = this.#windows.open(now, this.#key);
-    windows.set(this.#key, this.#window);
+    this.#index.add(this.#hash, this.#window);
     this.#windows.append(this.#byNewest, this.#window);
     this.cap.added(now + this.limit.windowMs);
   }
@@ -87,7 +83,7 @@ export class RateLimitTable implements Evictable {
   forget(key: WindowKey, now: number): void {
     this.seek(key, now);
     if (this.#window === noWindow) return;
-    this.#close(this.#window, key);
+    this.#close(this.#window, this.#hash);
     this.#window = noWindow;
   }
 
@@ -116,16 +112,13 @@ export class RateLimitTable implements Evictable {
     if (window === noWindow) return 0;
     if (!this.#retired && this.#windows.newest(window) > now - this.limit.windowMs) return 0;
     const count = this.#windows.count(window);
-    this.#close(window, this.#windows.owner(window) as WindowKey);
+    this.#close(window, hashOf(this.#windows.owner(window) as WindowKey));
     if (this.#retired && this.#byNewest.first === noWindow) this.cap.tables.delete(this);
     return count;
   }
 
-  #close(window: number, key: WindowKey): void {
-    const shard = shardOf(key);
-    const windows = this.#shards[shard];
-    windows?.delete(key);
-    if (windows?.size === 0) this.#shards[shard] = undefined;
+  #close(window: number, hash: number): void {
+    this.#index.delete(hash, window);
     this.#windows.remove(this.#byNewest, window);
     this.#windows.close(window);
     this.#overfull.delete(window);
@@ -149,15 +142,4 @@ function waitMs(time: number, windowMs: number, now: number): number {
   // Sums of fractions are rounded, and it is this comparison that will decide when the time has come.
   if (time > now + ms - windowMs) return ms + 1;
   return ms > 1 && time <= now + (ms - 1) - windowMs ? ms - 1 : ms;
-}
-
-/** Any spread will do: whoever aims at a single shard meets an ordinary Map. */
-function shardOf(key: WindowKey): number {
-  if (typeof key === "number") return Math.imul(key, 0x9e3779b1) >>> 24;
-  if (typeof key === "bigint") return Number(BigInt.asUintN(8, key));
-  let hash = key.length;
-  for (let at = Math.max(0, key.length - 4); at < key.length; at++) {
-    hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);
-  }
-  return (hash ^ (hash >>> 15)) & (shardCount - 1);
 }
