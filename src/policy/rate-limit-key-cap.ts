@@ -1,5 +1,7 @@
 /** Where keys can be evicted from: the windows of one limit. */
 export interface Evictable {
+  /** Length of its windows. */
+  readonly windowMs: number;
   /** When the first of its keys has no request left in its window; infinite without keys. */
   idleAt(): number;
   /** Evicts one key that has no request left. @returns how many requests were still stored for it; 0: no such key */
@@ -14,10 +16,25 @@ export class KeyCap {
   maxKeys = Number.POSITIVE_INFINITY;
   /** Kept now. */
   keys = 0;
-  readonly tables = new Set<Evictable>();
+  readonly #tables: Evictable[] = [];
+  // The table that gave a key last: it is likely to have another, and the search need not pass all before it again.
+  #place = 0;
   // No key has run out of requests before this time. While keys are invented faster than they run out, the search for
   // room is thereby made once and not for each of them.
   #idleFrom = Number.POSITIVE_INFINITY;
+
+  /** From now on keys may be evicted from `table`. */
+  addTable(table: Evictable): void {
+    this.#tables.push(table);
+  }
+
+  /** Forgets a table, which has no keys any more. */
+  removeTable(table: Evictable): void {
+    const place = this.#tables.indexOf(table);
+    if (place === -1) return;
+    this.#tables.splice(place, 1);
+    if (place < this.#place) this.#place--;
+  }
 
   /** A key was added that has no request left at `idleAt` at the earliest. */
   added(idleAt: number): void {
@@ -32,6 +49,7 @@ export class KeyCap {
 
   /** Evicts until `newKeys` more have room. @returns whether they have */
   makeRoom(newKeys: number, now: number): boolean {
+    if (newKeys === 0) return true;
     while (this.keys + newKeys > this.maxKeys) {
       if (this.evictIdle(now) === 0) return false;
     }
@@ -42,17 +60,30 @@ export class KeyCap {
   evictIdle(now: number): number {
     if (now < this.#idleFrom) return 0;
     let idleFrom = Number.POSITIVE_INFINITY;
-    for (const table of this.tables) {
+    for (let left = this.#tables.length; left > 0; left--) {
+      if (this.#place >= this.#tables.length) this.#place = 0;
+      const table = this.#tables[this.#place] as Evictable;
       const requests = table.evictIdle(now);
       if (requests > 0) return requests;
       idleFrom = Math.min(idleFrom, table.idleAt());
+      this.#place++;
     }
     this.#idleFrom = idleFrom;
     return 0;
   }
 
-  /** Whole milliseconds until room may be found again, where {@link makeRoom} found none. */
-  retryAfterMs(now: number): number {
-    return Math.max(1, Math.ceil(this.#idleFrom - now));
+  /**
+   * Whole milliseconds to wait where {@link makeRoom} found no room for `newKeys`; at least 1, and always finite. It is
+   * when the first key runs out of requests, if one place is all that is missing, and else the longest window's length.
+   */
+  retryAfterMs(newKeys: number, now: number): number {
+    let idleAt = Number.POSITIVE_INFINITY;
+    let longestMs = 1;
+    for (const table of this.#tables) {
+      idleAt = Math.min(idleAt, table.idleAt());
+      longestMs = Math.max(longestMs, table.windowMs);
+    }
+    const isOneMissing = this.keys + newKeys - this.maxKeys === 1;
+    return isOneMissing && Number.isFinite(idleAt) ? Math.max(1, Math.ceil(idleAt - now)) : longestMs;
   }
 }

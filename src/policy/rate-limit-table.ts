@@ -29,7 +29,7 @@ export class RateLimitTable implements Evictable {
     this.#windows = windows;
     this.#index = new RateLimitIndex((window) => windows.owner(window));
     this.cap = cap;
-    cap.tables.add(this);
+    cap.addTable(this);
   }
 
   /** Makes `key` the current one, and drops its requests that have left the window. */
@@ -97,7 +97,11 @@ export class RateLimitTable implements Evictable {
   retire(): void {
     this.#retired = true;
     this.cap.mayBeIdleFrom(Number.NEGATIVE_INFINITY);
-    if (this.#byNewest.first === noWindow) this.cap.tables.delete(this);
+    if (this.#byNewest.first === noWindow) this.cap.removeTable(this);
+  }
+
+  get windowMs(): number {
+    return this.limit.windowMs;
   }
 
   /** When the first of its keys has no request left; infinite without keys. */
@@ -113,7 +117,7 @@ export class RateLimitTable implements Evictable {
     if (!this.#retired && this.#windows.newest(window) > now - this.limit.windowMs) return 0;
     const count = this.#windows.count(window);
     this.#close(window, hashOf(this.#windows.owner(window) as WindowKey));
-    if (this.#retired && this.#byNewest.first === noWindow) this.cap.tables.delete(this);
+    if (this.#retired && this.#byNewest.first === noWindow) this.cap.removeTable(this);
     return count;
   }
 

@@ -198,33 +198,36 @@ export class RateLimiter {
     }
     if (refusing !== undefined) return { allowed: false, retryAfterMs, limit: refusing.limit };
 
-    const full = this.#fullFor(count, now);
-    if (full !== undefined) {
+    const { userAndAddressKeys, deviceAndArgumentKeys } = this.#tables;
+    const users = this.#newKeysOf(userAndAddressKeys, count);
+    const others = this.#newKeysOf(deviceAndArgumentKeys, count);
+    const usersFit = userAndAddressKeys.makeRoom(users, now);
+    const othersFit = deviceAndArgumentKeys.makeRoom(others, now);
+    const allFit = usersFit && othersFit;
+    if (!allFit) {
       this.#withoutRoom++;
-      if (!this.#config.failOpen) return { allowed: false, retryAfterMs: full.retryAfterMs(now), limit: null };
+      if (!this.#config.failOpen) {
+        const usersMs = usersFit ? 0 : userAndAddressKeys.retryAfterMs(users, now);
+        const othersMs = othersFit ? 0 : deviceAndArgumentKeys.retryAfterMs(others, now);
+        return { allowed: false, retryAfterMs: Math.max(usersMs, othersMs), limit: null };
+      }
     }
     for (let at = 0; at < count; at++) {
       const table = this.#applying[at] as RateLimitTable;
       if (!table.isNew) table.record(now);
-      else if (full === undefined || table.cap.makeRoom(1, now)) table.open(now);
+      else if (allFit || table.cap.makeRoom(1, now)) table.open(now);
     }
     return allowed;
   }
 
-  /** The cap that has no room for the new keys among the first `count` tables that apply. */
-  #fullFor(count: number, now: number): KeyCap | undefined {
-    const { userAndAddressKeys, deviceAndArgumentKeys } = this.#tables;
-    let users = 0;
-    let others = 0;
+  /** How many of the first `count` tables that apply need a new key of this cap. */
+  #newKeysOf(cap: KeyCap, count: number): number {
+    let newKeys = 0;
     for (let at = 0; at < count; at++) {
       const table = this.#applying[at] as RateLimitTable;
-      if (!table.isNew) continue;
-      if (table.cap === userAndAddressKeys) users++;
-      else others++;
+      if (table.isNew && table.cap === cap) newKeys++;
     }
-    if (users > 0 && !userAndAddressKeys.makeRoom(users, now)) return userAndAddressKeys;
-    if (others > 0 && !deviceAndArgumentKeys.makeRoom(others, now)) return deviceAndArgumentKeys;
-    return undefined;
+    return newKeys;
   }
 
   #report(decision: RateLimitDecision, about: RateLimitedRequest | RateLimitScope, since: number, error: Error | null) {

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { KeyCap } from "../../src/policy/rate-limit-key-cap.ts";
 import { RateLimiter } from "../../src/policy/rate-limiter.ts";
 import type { RateLimiterOptions } from "../../src/policy/rate-limiter-options.ts";
 import { SimulatedClock } from "../support/simulated-clock.ts";
@@ -91,6 +92,114 @@ describe("with maxKeys keys that all have requests in their windows", () => {
       expect(check("room", "b")).toBe(failOpen);
       expect(limiter.statistics.deviceAndArgumentKeys).toBe(failOpen ? 3 : 2);
     }
+  });
+});
+
+describe("a key that was refused for want of room with failOpen false", () => {
+  test("is let in after retryAfterMs and not a millisecond before, however often the keys in use came meanwhile", () => {
+    const { clock, limiter, check } = start({ maxKeys: 1, failOpen: false });
+    check("room", "a");
+    clock.advance(900);
+    check("room", "a");
+    expect(limiter.check("b", "global", "room")).toEqual({ allowed: false, retryAfterMs: 1000, limit: null });
+    clock.advance(999);
+    expect(check("room", "b")).toBe(false);
+    clock.advance(1);
+    expect(check("room", "b")).toBe(true);
+  });
+
+  test("is told the longest window where more than one place is missing, or can ever be had", () => {
+    const limits = [perRoom, { ...perRoom, windowMs: 5000 }];
+    const { limiter } = start({ globalLimits: limits, maxKeys: 2, failOpen: false });
+    expect(limiter.check("a", "global", "room").allowed).toBe(true);
+    expect(limiter.check("b", "global", "room")).toMatchObject({ allowed: false, retryAfterMs: 5000 });
+    const narrow = start({ globalLimits: limits, maxKeys: 1, failOpen: false }).limiter;
+    expect(narrow.check("a", "global", "room")).toMatchObject({ allowed: false, retryAfterMs: 5000 });
+  });
+
+  test("is told the longer wait when users and arguments are both full", () => {
+    for (const roomFirst of [true, false]) {
+      const { clock, check, both } = start({ maxKeys: 1, failOpen: false });
+      const fill = [() => check("userId", "a"), () => check("room", "a")];
+      for (const act of roomFirst ? fill.toReversed() : fill) {
+        act();
+        clock.advance(100);
+      }
+      expect(both("b", "b")).toEqual({ allowed: false, retryAfterMs: 900, limit: null });
+      clock.advance(899);
+      expect(both("b", "b").allowed).toBe(false);
+      clock.advance(1);
+      expect(both("b", "b").allowed).toBe(true);
+    }
+  });
+
+  test("always has a wait that JSON can carry, whatever came before", () => {
+    const step = fc.record({ gap: fc.nat(600), user: fc.nat(5), room: fc.nat(5) });
+    const limits = [perUser, { ...perUser, windowMs: 300 }, perRoom, { ...perRoom, windowMs: 5000 }];
+    fc.assert(
+      fc.property(fc.array(step, { size: "max", maxLength: 60 }), fc.integer({ min: 1, max: 6 }), (steps, maxKeys) => {
+        const { clock, both } = start({ globalLimits: limits, maxKeys, failOpen: false });
+        for (const { gap, user, room } of steps) {
+          clock.advance(gap);
+          const decision = both(`user ${user}`, `room ${room}`);
+          if (decision.allowed) continue;
+          expect(decision.retryAfterMs).toSatisfy((ms) => Number.isSafeInteger(ms) && (ms as number) >= 1);
+          expect(decision.retryAfterMs).toBeLessThanOrEqual(5000);
+        }
+      }),
+    );
+  });
+});
+
+describe("the search for a key to evict", () => {
+  function startTables(count: number) {
+    const cap = new KeyCap();
+    let calls = 0;
+    const tables = times(count).map(() => ({
+      windowMs: 1000,
+      idleKeys: 0,
+      idleAt() {
+        calls++;
+        return Number.POSITIVE_INFINITY;
+      },
+      evictIdle(): number {
+        calls++;
+        return this.idleKeys > 0 ? this.idleKeys-- : 0;
+      },
+    }));
+    for (const table of tables) cap.addTable(table);
+    cap.mayBeIdleFrom(0);
+    const callsFor = (act: () => void) => {
+      calls = 0;
+      act();
+      return calls;
+    };
+    return { cap, tables, callsFor };
+  }
+
+  test("goes on at the table that gave the last one, and looks at none twice", () => {
+    const { cap, tables, callsFor } = startTables(1000);
+    tables[998]!.idleKeys = 500;
+    expect(callsFor(() => cap.evictIdle(1))).toBe(2 * 998 + 1);
+    expect(callsFor(() => times(499).map(() => cap.evictIdle(1)))).toBe(499);
+    tables[3]!.idleKeys = 1;
+    expect(callsFor(() => expect(cap.evictIdle(1)).toBe(1))).toBe(2 * 5 + 1);
+    expect(callsFor(() => expect(cap.evictIdle(1)).toBe(0))).toBe(2 * 1000);
+    expect(callsFor(() => times(100).map(() => cap.evictIdle(2)))).toBe(0);
+  });
+
+  test("misses no table when others are removed", () => {
+    const { cap, tables } = startTables(5);
+    tables[3]!.idleKeys = 2;
+    cap.evictIdle(1);
+    for (const table of tables.slice(0, 2)) cap.removeTable(table);
+    expect(cap.evictIdle(1)).toBe(1);
+    tables[4]!.idleKeys = 1;
+    cap.removeTable(tables[3]!);
+    expect(cap.evictIdle(1)).toBe(1);
+    tables[2]!.idleKeys = 1;
+    cap.removeTable(tables[4]!);
+    expect(cap.evictIdle(1)).toBe(1);
   });
 });
 
