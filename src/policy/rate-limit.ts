@@ -42,9 +42,42 @@ export interface RateLimitedRequest {
   readonly ipAddress: string | null;
 }
 
+const limitFields = ["key", "maxRequests", "windowMs"];
+const apiLimitFields = ["service", "requestType", ...limitFields];
+
 /** Every fault of a limit, each beginning with the field that has it; none for a usable limit. */
 export function checkLimit(limit: unknown): string[] {
-  if (typeof limit !== "object" || limit === null) return [`must be a limit, got ${shown(limit)}`];
+  return isObject(limit) ? [...unknownFields(limit, limitFields), ...limitFaults(limit)] : [notALimit(limit)];
+}
+
+/** Every fault of a limit for one API, as {@link checkLimit} tells them. */
+export function checkApiLimit(limit: unknown): string[] {
+  if (!isObject(limit)) return [notALimit(limit)];
+  return [...unknownFields(limit, apiLimitFields), ...apiFaults(limit), ...limitFaults(limit)];
+}
+
+/** Every fault in the choice of what is reset, each beginning with the field that has it. */
+export function checkReset(reset: unknown): string[] {
+  if (!isObject(reset)) return [`must be an object with value, scope and key, or left out, got ${shown(reset)}`];
+  const { value, scope, key } = reset as Record<string, unknown>;
+  const faults = unknownFields(reset, ["value", "scope", "key"]);
+  if (value !== undefined && typeof value !== "string" && !Number.isFinite(value)) {
+    faults.push(`value must be a string, a finite number or left out, got ${shown(value)}`);
+  }
+  if (scope !== undefined && scope !== "global" && (!isObject(scope) || apiFaults(scope).length > 0)) {
+    faults.push(`scope must be "global", { service, requestType } or left out, got ${shown(scope)}`);
+  }
+  if (key !== undefined && !isName(key)) faults.push(`key must be a non-empty string or left out, got ${shown(key)}`);
+  return faults;
+}
+
+/** A fault that tells the fields of `object` that are not `known`, and those that are; none without such fields. */
+export function unknownFields(object: object, known: readonly string[]): string[] {
+  const unknown = Object.keys(object).filter((field) => !known.includes(field));
+  return unknown.length === 0 ? [] : [`${unknown.map(shown).join(", ")} is unknown; known are ${known.join(", ")}`];
+}
+
+function limitFaults(limit: object): string[] {
   const { key, maxRequests, windowMs } = limit as Partial<Record<keyof RateLimit, unknown>>;
   const faults: string[] = [];
   if (!isName(key)) {
@@ -56,14 +89,12 @@ export function checkLimit(limit: unknown): string[] {
   return faults;
 }
 
-/** Every fault of a limit for one API, as {@link checkLimit} tells them. */
-export function checkApiLimit(limit: unknown): string[] {
-  if (typeof limit !== "object" || limit === null) return checkLimit(limit);
+function apiFaults(limit: object): string[] {
   const { service, requestType } = limit as Partial<Record<keyof ApiRateLimit, unknown>>;
   const faults: string[] = [];
   if (!isName(service)) faults.push(`service must be a non-empty string, got ${shown(service)}`);
   if (!isName(requestType)) faults.push(`requestType must be a non-empty string, got ${shown(requestType)}`);
-  return [...faults, ...checkLimit(limit)];
+  return faults;
 }
 
 /** Which limit it is: one of the same scope, key and window replaces it and keeps its counts. */
@@ -74,6 +105,14 @@ export function limitIdentity({ scope, key, windowMs }: Omit<ScopedRateLimit, "m
 /** A scope in one word, for telemetry: `"global"` or `"service/request_type"`. */
 export function scopeName(scope: RateLimitScope): string {
   return scope === "global" ? scope : `${scope.service}/${scope.requestType}`;
+}
+
+function notALimit(value: unknown): string {
+  return `must be a limit, got ${shown(value)}`;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
 }
 
 function isName(value: unknown): value is string {

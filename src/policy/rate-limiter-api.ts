@@ -37,7 +37,10 @@ export class RateLimiterApi {
     return this.#limiter.status(value, scope, key);
   }
 
-  /** Forgets the requests of a value, or of all values, by every limit or by those of one scope and key. */
+  /**
+   * Forgets the requests of a value, or of all values, by every limit or by those of one scope and key.
+   * @throws GenApiError `invalid_option`
+   */
   reset(which: RateLimitReset = {}): Promise<void> {
     return call(this.#server(), "reset", which);
   }

@@ -1,6 +1,13 @@
 import { libraryError } from "../core/errors.ts";
 import { shown } from "../core/faults.ts";
-import { type ApiRateLimit, checkApiLimit, checkLimit, limitIdentity, type RateLimit } from "./rate-limit.ts";
+import {
+  type ApiRateLimit,
+  checkApiLimit,
+  checkLimit,
+  limitIdentity,
+  type RateLimit,
+  unknownFields,
+} from "./rate-limit.ts";
 
 /** What can be changed while the gateway runs. */
 export interface RateLimiterConfig {
@@ -42,6 +49,8 @@ export const rateLimiterDefaults: Required<RateLimiterOptions> = {
   keysPerSweep: 1000,
 };
 
+const changeable = ["enabled", "failOpen", "globalLimits", "apiLimits", "maxKeys"];
+
 /**
  * `config` with those of its values replaced that `changes` gives.
  * @throws GenApiError `invalid_option`, listing every fault
@@ -58,6 +67,12 @@ export function changedConfig(config: RateLimiterConfig, changes: Partial<RateLi
   } = changes;
   // A copy: whoever still holds the lists may change them.
   return structuredClone({ enabled, failOpen, globalLimits, apiLimits, maxKeys });
+}
+
+/** Every fault of a change to the configuration while the gateway runs, as {@link checkRateLimiterOptions} tells them. */
+export function checkConfigChanges(changes: unknown): string[] {
+  if (typeof changes !== "object" || changes === null) return [`must be an object of changes, got ${shown(changes)}`];
+  return [...unknownFields(changes, changeable), ...checkRateLimiterOptions(changes)];
 }
 
 /** Every fault of the options that are given, each beginning with its path: `globalLimits[0].windowMs must be …`. */

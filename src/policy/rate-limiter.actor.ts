@@ -1,10 +1,23 @@
 import { fromGenServer, type GenServerRefFrom, refuse, type Server } from "../actor/gen-server.ts";
 import type { From } from "../actor/request.ts";
-import { isGenApiError } from "../core/errors.ts";
+import { isGenApiError, libraryError, toError } from "../core/errors.ts";
+import { faultsError } from "../core/faults.ts";
 import { telemetryEvent } from "../telemetry/telemetry.ts";
-import { type RateLimit, type RateLimitScope, type RateLimitValue, scopeName } from "./rate-limit.ts";
+import {
+  checkLimit,
+  checkReset,
+  type RateLimit,
+  type RateLimitScope,
+  type RateLimitValue,
+  scopeName,
+} from "./rate-limit.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
-import { type RateLimiterConfig, type RateLimiterOptions, rateLimiterDefaults } from "./rate-limiter-options.ts";
+import {
+  checkConfigChanges,
+  type RateLimiterConfig,
+  type RateLimiterOptions,
+  rateLimiterDefaults,
+} from "./rate-limiter-options.ts";
 
 const resetEvent = telemetryEvent("rate_limiter.reset");
 const cleanupEvent = telemetryEvent("rate_limiter.cleanup");
@@ -46,15 +59,29 @@ export const rateLimiter = fromGenServer({
   },
 
   handleCall: {
-    updateConfig: ({ limiter }: State, changes: Partial<RateLimiterConfig>) => update(limiter, changes),
+    updateConfig({ limiter }: State, changes: Partial<RateLimiterConfig>) {
+      return attempt("updateConfig", () => {
+        refuseFaults("updateConfig", checkConfigChanges(changes));
+        limiter.updateConfig(changes);
+      });
+    },
 
-    setGlobalLimits: ({ limiter }: State, globalLimits: readonly RateLimit[]) => update(limiter, { globalLimits }),
+    setGlobalLimits({ limiter }: State, globalLimits: readonly RateLimit[]) {
+      return attempt("setGlobalLimits", () => {
+        // Left out, it would be no change.
+        if (globalLimits === undefined)
+          refuseFaults("setGlobalLimits", ["must be given a list of limits, got undefined"]);
+        limiter.updateConfig({ globalLimits });
+      });
+    },
 
     /** One of the same key and `windowMs` is replaced. */
     addGlobalLimit({ limiter }: State, limit: RateLimit) {
-      const isOther = ({ key, windowMs }: RateLimit) => key !== limit?.key || windowMs !== limit.windowMs;
-      const others = limiter.config.globalLimits.filter(isOther);
-      return update(limiter, { globalLimits: [...others, limit] });
+      return attempt("addGlobalLimit", () => {
+        refuseFaults("addGlobalLimit", checkLimit(limit));
+        const isOther = ({ key, windowMs }: RateLimit) => key !== limit.key || windowMs !== limit.windowMs;
+        limiter.updateConfig({ globalLimits: [...limiter.config.globalLimits.filter(isOther), limit] });
+      });
     },
 
     /** Without `windowMs` all limits of the key. Answers whether there was one. */
@@ -67,11 +94,15 @@ export const rateLimiter = fromGenServer({
       return others.length < globalLimits.length;
     },
 
-    reset({ gateway, limiter }: State, { value, scope, key }: RateLimitReset, _from: From<void>, { clock }) {
-      limiter.reset(value, scope, key);
-      if (!resetEvent.active) return;
-      const which = { scope: scope === undefined ? null : scopeName(scope), key: key ?? null };
-      resetEvent.emit({ system_time: clock.systemTime() }, { gateway, ...which, all_values: value === undefined });
+    reset({ gateway, limiter }: State, which: RateLimitReset, _from: From<void>, { clock }) {
+      return attempt("reset", () => {
+        refuseFaults("reset", checkReset(which));
+        const { value, scope, key } = which;
+        limiter.reset(value, scope, key);
+        if (!resetEvent.active) return;
+        const limits = { scope: scope === undefined ? null : scopeName(scope), key: key ?? null };
+        resetEvent.emit({ system_time: clock.systemTime() }, { gateway, ...limits, all_values: value === undefined });
+      });
     },
   },
 
@@ -83,14 +114,21 @@ export const rateLimiter = fromGenServer({
 /** A running rate limiter. */
 export type RateLimiterRef = GenServerRefFrom<typeof rateLimiter>;
 
-function update(limiter: RateLimiter, changes: Partial<RateLimiterConfig>) {
+/** Does what the host program asked for. Whatever it passed, the mistake is its own and does not end the limiter. */
+function attempt(call: string, act: () => void) {
   try {
-    limiter.updateConfig(changes);
-  } catch (error) {
-    if (isGenApiError(error)) return refuse(error);
-    throw error;
+    act();
+  } catch (thrown) {
+    if (isGenApiError(thrown)) return refuse(thrown);
+    const error = toError(thrown);
+    const message = `rateLimiter.${call} was given what cannot be read: ${error.message}`;
+    return refuse(libraryError("invalid_option", message, { cause: error }));
   }
   return undefined;
+}
+
+function refuseFaults(call: string, faults: readonly string[]): void {
+  if (faults.length > 0) throw faultsError("invalid_option", `rateLimiter.${call}`, faults);
 }
 
 // Between two slices everybody else has a turn.

@@ -97,6 +97,65 @@ describe("the host program", () => {
     expect(api.getGlobalLimits()).toEqual([perUser]);
   });
 
+  const limit = { key: "userId", maxRequests: 1, windowMs: 1000 };
+  const unreadable = {
+    get key(): string {
+      throw new Error("no key today");
+    },
+  };
+  const malformed: [string, (api: Record<string, (argument?: unknown) => Promise<unknown>>) => unknown, RegExp][] = [
+    ["addGlobalLimit(null)", (api) => api.addGlobalLimit!(null), /must be a limit, got null/],
+    ["addGlobalLimit()", (api) => api.addGlobalLimit!(), /must be a limit, got/],
+    ["addGlobalLimit of a function", (api) => api.addGlobalLimit!(() => limit), /must be a limit, got/],
+    [
+      "a limit that holds a function",
+      (api) => api.addGlobalLimit!({ ...limit, on: String }),
+      /"on" is unknown; known are key, maxRequests, windowMs/,
+    ],
+    ["a limit that throws when it is read", (api) => api.addGlobalLimit!(unreadable), /no key today/],
+    ["setGlobalLimits of a text", (api) => api.setGlobalLimits!("x"), /globalLimits must be a list of limits, got "x"/],
+    ["setGlobalLimits()", (api) => api.setGlobalLimits!(), /must be given a list of limits, got undefined/],
+    ["setGlobalLimits of nulls", (api) => api.setGlobalLimits!([null]), /globalLimits\[0\] must be a limit, got null/],
+    ["updateConfig(null)", (api) => api.updateConfig!(null), /must be an object of changes, got null/],
+    ["updateConfig()", (api) => api.updateConfig!(), /must be an object of changes, got/],
+    [
+      "updateConfig of unknown fields",
+      (api) => api.updateConfig!({ enable: false, keysPerSweep: 1 }),
+      /"enable", "keysPerSweep" is unknown; known are enabled, failOpen, globalLimits, apiLimits, maxKeys/,
+    ],
+    [
+      "updateConfig of an API's limit that holds a function",
+      (api) => api.updateConfig!({ apiLimits: [{ ...limit, service: "s", requestType: "t", on: String }] }),
+      /apiLimits\[0\]\."on" is unknown; known are service, requestType, key/,
+    ],
+    ["reset(null)", (api) => api.reset!(null), /must be an object with value, scope and key, or left out, got null/],
+    ["reset of a null scope", (api) => api.reset!({ value: "ann", scope: null }), /scope must be "global", \{ service/],
+    ["reset of half a scope", (api) => api.reset!({ scope: { service: "s" } }), /scope must be "global", \{ service/],
+    ["reset of no value", (api) => api.reset!({ value: null }), /value must be a string, a finite number or left out/],
+    ["reset of a wrong key", (api) => api.reset!({ key: 7 }), /key must be a non-empty string or left out, got 7/],
+    [
+      "reset of an unknown field",
+      (api) => api.reset!({ userId: "ann" }),
+      /"userId" is unknown; known are value, scope/,
+    ],
+  ];
+  for (const [name, attempt, message] of malformed) {
+    test(`is told what is wrong with ${name}, and nothing changes or crashes`, async () => {
+      await using started = start();
+      const { api, ref, check } = started;
+      const actor = ref();
+      check("ann");
+      const config = api.getConfig();
+      await expect(attempt(api as never)).rejects.toMatchObject({
+        code: "invalid_option",
+        message: expect.stringMatching(message),
+      });
+      expect([api.getConfig(), countOf(api, "ann")]).toEqual([config, 1]);
+      await api.reset();
+      expect([ref() === actor, countOf(api, "ann")]).toEqual([true, 0]);
+    });
+  }
+
   test("resets counts, which telemetry tells", async () => {
     await using started = start();
     using events = recordEvents("rate_limiter.reset");
