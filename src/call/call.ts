@@ -209,7 +209,8 @@ export class Call implements RunningCall, AttemptOwner, StreamOwner {
     this.#isAnswered = true;
     if (this.#retryTimer !== null) this.#sources.clock.clearTimeout(this.#retryTimer);
     const hook = this.compiled?.afterExecute ?? null;
-    const changed = hook === null ? response : afterExecute(hook, this, response, this.#sources.clock);
+    const changed =
+      hook === null ? response : afterExecute(hook, this, response, this.#sources.clock, this.#sources.maxResultBytes);
     if (changed instanceof Promise) {
       this.track();
       void changed.then((text) => this.#send(text, failure));

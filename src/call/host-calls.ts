@@ -1,7 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import { type ErrorCode, GenApiError } from "../core/errors.ts";
 import type { Caller, ReplyTo, RequestHandler } from "./caller.ts";
-import { cancelled, refusal } from "./failure.ts";
+import { cancelled, type Failure, invalidRequest, refusal } from "./failure.ts";
 import { encodeFailure, encodeStreamEnd, encodeSuccess, type Response } from "./response.ts";
 import { RunningCalls } from "./running-calls.ts";
 
@@ -50,25 +50,35 @@ export class HostCalls {
       const { signal, timeoutMs } = options;
       const caller = callerOf(request);
       let timer: unknown;
-      const finish = (encoded: string) => {
+      const finish = (response: Response<Result>) => {
         if (timer !== undefined) this.#clock.clearTimeout(timer);
         signal?.removeEventListener("abort", cancel);
-        resolve(JSON.parse(encoded) as Response<Result>);
+        resolve(response);
+      };
+      const fail = (failure: Failure) => finish(JSON.parse(encodeFailure(requestId, failure, false)));
+      const take = (encoded: string) => {
+        const response = JSON.parse(encoded) as Response<Result>;
+        if (response.has_more) {
+          fail(invalidRequest(`${request.service}.${request.requestType} is a stream: take it with stream()`));
+          cancel();
+        } else if (!response.async) {
+          finish(response);
+        }
+        // Else an async request was accepted: its result follows.
       };
       const cancel = () => caller.calls.abortAll("cancelled");
       if (signal?.aborted) {
-        finish(encodeFailure(requestId, cancelled, false));
+        fail(cancelled);
         return;
       }
       signal?.addEventListener("abort", cancel, { once: true });
       if (timeoutMs !== undefined) {
         timer = this.#clock.setTimeout(() => {
-          const failure = refusal("timeout", `Request timed out after ${timeoutMs} ms`, true);
-          finish(encodeFailure(requestId, failure, false));
-          caller.calls.abortAll("cancelled");
+          fail(refusal("timeout", `Request timed out after ${timeoutMs} ms`, true));
+          cancel();
         }, timeoutMs);
       }
-      this.#handler.handle(payload, 0, caller, replyToHost(requestId, finish));
+      this.#handler.handle(payload, 0, caller, replyToHost(requestId, take));
     });
   }
 

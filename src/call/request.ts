@@ -18,8 +18,6 @@ export interface Request {
 /** What a request without a usable id is answered as. */
 const unknownRequestId = "unknown";
 
-const noArgs: Record<string, unknown> = Object.freeze({});
-
 /** Reads a payload, any JSON value. @returns the request, or the failure that names what is wrong with it */
 export function parseRequest(payload: unknown): Request | Failure {
   if (typeof payload !== "object" || payload === null || Array.isArray(payload)) {
@@ -40,7 +38,7 @@ export function parseRequest(payload: unknown): Request | Failure {
     requestId: request_id,
     requestType: request_type,
     service,
-    args: (args as Record<string, unknown> | null | undefined) ?? noArgs,
+    args: (args as Record<string, unknown> | null | undefined) ?? {},
     version: version ?? null,
     claimedUserId: user_id ?? null,
     claimedDeviceId: device_id ?? null,

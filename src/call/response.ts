@@ -1,4 +1,4 @@
-import { toError } from "../core/errors.ts";
+import { messageOf, toError } from "../core/errors.ts";
 import { quote } from "../core/quote.ts";
 import type { Failure } from "./failure.ts";
 
@@ -47,7 +47,7 @@ export function encodeStreamEnd(requestId: string, result: string): string {
 export function encodeFailure(requestId: string, failure: Failure, detailError: boolean): string {
   const error =
     detailError && failure.code === "internal" && failure.cause !== undefined
-      ? `${failure.message}: ${toError(failure.cause).message}`
+      ? `${failure.message}: ${messageOf(toError(failure.cause))}`
       : failure.message;
   const reason = failure.code === "failed" ? `,"reason":${quote(failure.reason)}` : "";
   const retryAfter = failure.retryAfterMs === undefined ? "" : `,"retry_after_ms":${failure.retryAfterMs}`;

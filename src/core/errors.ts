@@ -102,6 +102,15 @@ export function toError(thrown: unknown): Error {
   });
 }
 
+/** An error's message, whatever its author did to that property. */
+export function messageOf(error: Error): string {
+  try {
+    return String(error.message);
+  } catch {
+    return "an error whose message cannot be read";
+  }
+}
+
 /** The type of a value in the words of JSON, for messages that must not repeat the value itself. */
 export function describe(value: unknown): string {
   if (value === null) return "null";

@@ -1,5 +1,5 @@
 import type { Clock } from "../core/clock.ts";
-import { type GenApiError, isGenApiError, libraryError, toError } from "../core/errors.ts";
+import { type GenApiError, libraryError, messageOf, toError } from "../core/errors.ts";
 import type { ServiceFunction } from "../core/load-function.ts";
 import type { TelemetryEvents } from "../telemetry/events.ts";
 import { telemetryEvent } from "../telemetry/telemetry.ts";
@@ -94,8 +94,9 @@ export function runAfterHook<Response>(
 
 /** What a client is told of a request that a before hook refused. */
 function hookRejected(thrown: unknown): GenApiError {
-  const { message, name } = isGenApiError(thrown) ? thrown : toError(thrown);
-  return libraryError("hook_rejected", `hook rejected: ${message || name}`, { cause: thrown });
+  const error = toError(thrown);
+  const reason = messageOf(error) || String(error.name);
+  return libraryError("hook_rejected", `hook rejected: ${reason}`, { cause: thrown });
 }
 
 function run<Outcome>(

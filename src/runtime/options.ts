@@ -36,7 +36,7 @@ export interface WorkerPoolOptions {
    */
   readonly wedgeGraceMs?: number;
   /**
-   * Memory limits of each thread, as `worker_threads` takes them; at least 16 MB of old generation and 1 MB of stack.
+   * Memory limits of each thread, as `worker_threads` takes them; at least 16 MB of old generation and 4 MB of stack.
    * @default Node's own
    */
   readonly resourceLimits?: {
@@ -172,11 +172,11 @@ const poolSchema = z.strictObject({
   wedgeGraceMs: milliseconds.default(workerPoolDefaults.wedgeGraceMs),
   resourceLimits: z
     .strictObject({
-      // Less ends the whole process, natively, when a thread starts (seen on Node 24, and on Node 20 for the stack).
+      // Less ends the whole process, natively, when a thread starts (seen on Node 24, and on Node 20 for the stack, which deep JSON needs).
       maxOldGenerationSizeMb: count(16).optional(),
       maxYoungGenerationSizeMb: positive.optional(),
       codeRangeSizeMb: positive.optional(),
-      stackSizeMb: count(1).optional(),
+      stackSizeMb: count(4).optional(),
     })
     .default({}),
 });

@@ -27,6 +27,8 @@ export interface ThreadEvents {
   succeeded(task: PoolTask, json: string | null): void;
   /** A task left its slot; `begun` tells whether its function was called. */
   failed(task: PoolTask, data: ThrownData, begun: boolean): void;
+  /** A task left its slot because it was given up; its function may still run. */
+  abandoned(task: PoolTask): void;
   stray(error: Error): void;
   /** A value of this task cannot be cloned; it left its slot. */
   notSendable(task: PoolTask, error: Error): void;
@@ -52,6 +54,8 @@ export class PoolThread implements TaskThread, Watched {
   ready = false;
   /** How many tasks it has. */
   running = 0;
+  /** Calls that were given up and whose functions still run. */
+  abandoned = 0;
   /** Its event loop did not answer when it was last asked. */
   standsStill = false;
 
@@ -222,6 +226,14 @@ export class PoolThread implements TaskThread, Watched {
         this.#events.failed(task, value as ThrownData, begun);
         break;
       }
+      case answer.abandoned:
+        this.abandoned++;
+        this.release(task);
+        this.#events.abandoned(task);
+        break;
+      case answer.settled:
+        this.abandoned--;
+        break;
       case answer.ready:
         this.ready = true;
         this.#events.ready(this);

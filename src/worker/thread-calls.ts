@@ -12,12 +12,18 @@ import type { CancelReason } from "./worker-call.ts";
 // A function that held the thread longer than this lets the results before it leave first.
 const slowMs = 0.3;
 
+/** A call whose promise has not settled. */
+interface PendingCall {
+  /** Null for a function that did not ask for it. */
+  readonly info: LiveRequestInfo | null;
+}
+
 /** The calls that a thread runs. */
 export class ThreadCalls {
   readonly #outbox: ThreadOutbox;
   readonly #marks: ThreadMarks;
-  /** Of the calls that have one, by slot. */
-  readonly #infos = new Map<number, LiveRequestInfo>();
+  /** Those whose promise has not settled, by slot. */
+  readonly #pending = new Map<number, PendingCall>();
 
   constructor(outbox: ThreadOutbox, marks: ThreadMarks) {
     this.#outbox = outbox;
@@ -42,15 +48,22 @@ export class ThreadCalls {
     if (called.heldMs > slowMs) this.#outbox.flush();
   }
 
-  /** Aborts the signal of a running call. */
+  /**
+   * Nobody waits for a call any more: its signal aborts, and its slot is free at once. What its promise comes to is
+   * dropped: a function that never settles must not hold its place for ever.
+   */
   cancel(slot: number, reason: CancelReason): void {
-    const info = this.#infos.get(slot);
-    if (info !== undefined) LiveRequestInfo.abort(info, reason);
+    const call = this.#pending.get(slot);
+    if (call === undefined) return;
+    this.#pending.delete(slot);
+    if (call.info !== null) LiveRequestInfo.abort(call.info, reason);
+    this.#outbox.put(answer.abandoned, slot, null);
+    this.#outbox.flushLater();
   }
 
-  /** Cancels all, when the thread is to stop. */
+  /** Aborts the signals of all, when the thread is to stop. */
   cancelAll(reason: CancelReason): void {
-    for (const info of this.#infos.values()) LiveRequestInfo.abort(info, reason);
+    for (const { info } of this.#pending.values()) if (info !== null) LiveRequestInfo.abort(info, reason);
   }
 
   #call(
@@ -62,25 +75,11 @@ export class ThreadCalls {
   ): void {
     let result: unknown;
     try {
-      if (identity === null) {
-        result = run(...args);
-      } else {
-        const info = new LiveRequestInfo(identity);
-        this.#infos.set(slot, info);
-        result = run(...args, info);
-      }
+      const info = identity === null ? null : new LiveRequestInfo(identity);
+      result = info === null ? run(...args) : run(...args, info);
       // Inside the try: `then` may be a getter of the user's that throws.
       if (isThenable(result)) {
-        Promise.resolve(result).then(
-          (value) => {
-            this.#succeeded(slot, maxBytes, value);
-            this.#outbox.flushLater();
-          },
-          (thrown) => {
-            this.#failed(slot, thrown);
-            this.#outbox.flushLater();
-          },
-        );
+        this.#await(slot, maxBytes, info, result);
         return;
       }
     } catch (thrown) {
@@ -90,8 +89,31 @@ export class ThreadCalls {
     this.#succeeded(slot, maxBytes, result);
   }
 
+  #await(slot: number, maxBytes: number, info: LiveRequestInfo | null, promise: unknown): void {
+    const call: PendingCall = { info };
+    this.#pending.set(slot, call);
+    /** False when the call was given up: its slot may be another's by now. */
+    const settles = (): boolean => {
+      if (this.#pending.get(slot) === call) return this.#pending.delete(slot);
+      this.#outbox.put(answer.settled, 0, null);
+      this.#outbox.flushLater();
+      return false;
+    };
+    Promise.resolve(promise).then(
+      (value) => {
+        if (!settles()) return;
+        this.#succeeded(slot, maxBytes, value);
+        this.#outbox.flushLater();
+      },
+      (thrown) => {
+        if (!settles()) return;
+        this.#failed(slot, thrown);
+        this.#outbox.flushLater();
+      },
+    );
+  }
+
   #succeeded(slot: number, maxBytes: number, value: unknown): void {
-    this.#infos.delete(slot);
     try {
       this.#outbox.put(answer.result, slot, encodeResult(value, maxBytes));
     } catch (thrown) {
@@ -100,7 +122,6 @@ export class ThreadCalls {
   }
 
   #failed(slot: number, thrown: unknown): void {
-    this.#infos.delete(slot);
     this.#outbox.put(answer.failure, slot, thrownData(thrown));
   }
 }

@@ -50,6 +50,10 @@ export const answer = {
   chunk: 3,
   /** An error that belongs to no call, thrown in a timer or rejected unheard: ThrownData. */
   stray: 4,
+  /** A call that was given up: its slot is free, though its promise has not settled. */
+  abandoned: 5,
+  /** The promise of such a call has settled: [0]. */
+  settled: 6,
 } as const;
 
 /** The shared 32-bit cells, written by the thread. */

@@ -27,23 +27,20 @@ export class ThreadStreams {
     args: readonly unknown[],
   ): void {
     const say = (kind: number, value: unknown): void => {
+      // Of a stream that was stopped nothing is said any more: its slot may be another's by now.
+      if (kind !== answer.stray && this.#producers.get(slot) !== producer) return;
+      if (kind === answer.result || kind === answer.failure) this.#producers.delete(slot);
       this.#outbox.put(kind, slot, value);
       this.#outbox.flushLater();
     };
-    const producer = new StreamProducer(
+    const producer: StreamProducer = new StreamProducer(
       {
         chunk: (json) => {
           this.#marks.progress();
           say(answer.chunk, json);
         },
-        ended: (lastJson) => {
-          this.#producers.delete(slot);
-          say(answer.result, lastJson);
-        },
-        failed: (data) => {
-          this.#producers.delete(slot);
-          say(answer.failure, data);
-        },
+        ended: (lastJson) => say(answer.result, lastJson),
+        failed: (data) => say(answer.failure, data),
         stray: (thrown) => say(answer.stray, internalData(thrown)),
       },
       maxBytes,
@@ -57,8 +54,17 @@ export class ThreadStreams {
     this.#producers.get(slot)?.grant(chunks);
   }
 
+  /**
+   * Nobody wants the rest: the source is told to end, and the slot is free at once. A generator that waits for
+   * something which never comes cannot end, and must not hold its place for ever.
+   */
   stop(slot: number, reason: CancelReason): void {
-    this.#producers.get(slot)?.stop(reason);
+    const producer = this.#producers.get(slot);
+    if (producer === undefined) return;
+    this.#producers.delete(slot);
+    producer.stop(reason);
+    this.#outbox.put(answer.result, slot, null);
+    this.#outbox.flushLater();
   }
 
   stopAll(reason: CancelReason): void {

@@ -21,7 +21,8 @@ export type ThreadsOptions = Pick<
 >;
 
 /** What {@link Threads} tells the pool. */
-export interface ThreadsEvents extends Pick<ThreadEvents, "chunk" | "succeeded" | "failed" | "notSendable" | "stray"> {
+export interface ThreadsEvents
+  extends Pick<ThreadEvents, "chunk" | "succeeded" | "failed" | "abandoned" | "notSendable" | "stray"> {
   /** A thread is gone and already replaced; the pool takes its tasks from it. */
   lost(thread: PoolThread, error: Error): void;
   /** Threads die before they have done anything, again and again: there will be no more. */
@@ -74,6 +75,7 @@ export class Threads {
       chunk: events.chunk,
       succeeded: events.succeeded,
       failed: events.failed,
+      abandoned: events.abandoned,
       notSendable: events.notSendable,
       stray: events.stray,
       ready: (thread) => this.#ready(thread),
@@ -129,7 +131,7 @@ export class Threads {
   #schedulePings(): void {
     const { clock, pingIntervalMs } = this.#options;
     this.#pingTimer = clock.setTimeout(() => {
-      const busy = this.#seats.filter(({ thread }) => thread.running > 0);
+      const busy = this.#seats.filter(({ thread }) => thread.running > 0 || thread.abandoned > 0);
       for (const { thread } of busy) this.probe(thread);
       if (busy.length > 0) this.#schedulePings();
       else this.#pingTimer = null;
@@ -165,7 +167,8 @@ export class Threads {
    */
   #judged(thread: PoolThread, verdict: "alive" | "wedged"): void {
     thread.standsStill = verdict === "wedged";
-    if (verdict === "alive" || !thread.tasks.some((task) => task.over)) return;
+    const isGivenUp = thread.abandoned > 0 || thread.tasks.some((task) => task.over);
+    if (verdict === "alive" || !isGivenUp) return;
     this.#lose(thread, new Error(`The thread's event loop stood still for ${this.#options.wedgeGraceMs} ms`));
   }
 

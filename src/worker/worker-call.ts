@@ -39,8 +39,8 @@ export type CancelReason = "timeout" | "cancelled" | "disconnected" | "stopped";
 /** A call that the pool was given. */
 export interface RunningTask {
   /**
-   * The caller no longer waits: from here on the pool tells it nothing. In the thread the call's `signal` aborts. A
-   * call that has begun goes on counting as in flight until it answers or its thread is replaced.
+   * The caller no longer waits: from here on the pool tells it nothing. In the thread the call's `signal` aborts, and
+   * its place is free as soon as the thread's event loop has heard of it, whatever the function still does.
    */
   cancel(reason: CancelReason): void;
 }

@@ -50,6 +50,7 @@ export class WorkerPool {
       },
       succeeded: (task, json) => this.#succeeded(task, json),
       failed: (task, data, begun) => this.#failed(task, data, begun),
+      abandoned: () => this.#left(),
       notSendable: (task, error) => this.#notSendable(task, error),
       stray: (error) => this.#telemetry.strayError(error),
       lost: (thread, error) => this.#lost(thread, error),

@@ -1,5 +1,5 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { GenApiError } from "../../dist/core/errors.js";
 import { failure, fixture, openPool, run, start } from "./open-pool.ts";
 
@@ -115,14 +115,30 @@ describe("a function that never lets its thread go", () => {
     for (const call of calls) expect(await call.outcome).toMatchObject({ result: "held" });
   });
 
-  test("and a promise that never settles holds its place, not its thread", async () => {
-    await using pool = openPool({ maxInFlight: 2, maxQueueSize: 0 });
+  test("and a promise that never settles holds neither its thread nor, once it is given up, its place", async () => {
+    await using pool = openPool({ maxInFlight: 1, maxQueueSize: 1 });
     await pool.verify(fixture("functions.mjs"), "never");
-    const never = start(pool, "never");
-    never.cancel("timeout");
-    expect(await run(pool, "echo", ["runs beside"])).toBe("runs beside");
-    expect(pool.status().inFlight).toBe(1);
-    expect(never.answers).toBe(0);
+    for (let round = 0; round < 5; round++) {
+      const never = start(pool, "never");
+      never.cancel("timeout");
+      expect(await run(pool, "echo", ["runs after"])).toBe("runs after");
+      expect(never.answers).toBe(0);
+    }
+    expect(pool.status().inFlight).toBe(0);
+  });
+
+  test("and what a call that was given up comes to late is not taken for the answer of the next in its place", async () => {
+    await using pool = openPool({ maxInFlight: 1, maxQueueSize: 10 });
+    await pool.verify(fixture("functions.mjs"), "hold");
+    const given = start(pool, "hold", ["late"]);
+    const next = start(pool, "hold", ["next"]);
+    given.cancel("cancelled");
+    await vi.waitUntil(() => pool.status().queued === 0);
+    const released = start(pool, "release");
+    next.cancel("cancelled");
+    expect(await released.outcome).toMatchObject({ json: expect.anything() });
+    expect(await run(pool, "echo", ["clean"])).toBe("clean");
+    expect([given.answers, next.answers]).toEqual([0, 0]);
   });
 });
 
