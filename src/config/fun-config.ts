@@ -114,7 +114,8 @@ export function validateFunConfig(value: unknown): FunConfigValidation {
     const parsed = funConfigSchema.safeParse(value);
     const { argTypes, argOrders } = Object(value) as Partial<FunConfigInput>;
     const faults = checkArgumentDeclarations(argTypes, argOrders);
-    if (parsed.success && faults.length === 0) return { ok: true, config: parsed.data };
+    // Hooks and functions are shown parts of it: what they change must not change the next request.
+    if (parsed.success && faults.length === 0) return { ok: true, config: deepFrozen(structuredClone(parsed.data)) };
     return { ok: false, faults: [...(parsed.success ? [] : faultsOf(parsed.error)), ...faults] };
   } catch (thrown) {
     // A getter or proxy of the value's own threw while it was read.
@@ -135,4 +136,12 @@ export function parseFunConfig(value: unknown, what = "Invalid FunConfig"): FunC
   const validation = validateFunConfig(value);
   if (validation.ok) return validation.config;
   throw faultsError("invalid_config", what, validation.faults);
+}
+
+function deepFrozen<Value>(value: Value): Value {
+  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const part of Object.values(value)) deepFrozen(part);
+  }
+  return value;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
+import { unavailable } from "../../src/call/failure.ts";
 import { pipelineOf } from "../support/pipeline.ts";
 import { settled } from "../support/simulated-clock.ts";
 
@@ -69,6 +70,22 @@ describe("a beforeExecute hook", () => {
     ]);
   });
 
+  test("may add arguments that the client left out, and changes nothing for the next request by changing what it is shown", async () => {
+    const { request, sent } = await pipelineOf(
+      { ...echo, beforeExecute: "m.addsMsg" },
+      { ...echo, requestType: "later", beforeExecute: "m.changesConfig" },
+    );
+    request("echo");
+    request("later", hi);
+    request("later", hi);
+    await settled();
+    expect(sent.map(({ response }) => response.error_code ?? response.result)).toEqual([
+      "added",
+      "hook_rejected",
+      "hook_rejected",
+    ]);
+  });
+
   test("runs before the permission check, and not for a function that does not exist", async () => {
     const beforeExecute = { module: "m", function: "refuse", args: ["first"] };
     const { request, sent } = await pipelineOf({ ...echo, beforeExecute, checkPermission: { role: ["admin"] } });
@@ -125,6 +142,31 @@ describe("an afterExecute hook", () => {
       "internal",
       "permission_denied",
     ]);
+  });
+
+  test.each(["hijack", "unfinished", "tooBig", "wrongTypes"])("cannot break the Response (%s)", async (hook) => {
+    const { request, sent } = await pipelineOf({ ...echo, afterExecute: `m.${hook}` });
+    request("echo", hi);
+    await settled();
+    expect(sent.length).toBe(1);
+    expect(Object.keys(sent[0]?.response ?? {})).toEqual(
+      expect.arrayContaining(["request_id", "result", "success", "error", "async", "has_more", "can_retry"]),
+    );
+    expect(sent[0]?.response).toMatchObject({ request_id: "r1", success: true, error: null, has_more: false });
+  });
+
+  test("may make a failure of a success, and a success of a failure", async () => {
+    const { request, sent } = await pipelineOf(
+      { ...echo, afterExecute: "m.toFailure" },
+      { ...echo, requestType: "boom", argTypes: null, afterExecute: "m.toSuccess" },
+    );
+    request("echo", hi);
+    request("boom");
+    expect(sent.map(({ response }) => response)).toEqual([
+      expect.objectContaining({ success: false, error: "changed", error_code: "quota", reason: "why", result: null }),
+      expect.not.objectContaining({ error_code: expect.anything() }),
+    ]);
+    expect(sent[1]).toMatchObject({ response: { success: true, result: "mended", error: null } });
   });
 
   test("may take its time", async () => {
@@ -223,6 +265,19 @@ describe("an async request", () => {
     expect(sent.length).toBe(2);
   });
 
+  test("of a pool that is full gets one final Response and its reply, and no acknowledgement", async () => {
+    const { request, sent, executors } = await pipelineOf(async);
+    executors.worker = {
+      run(attempt) {
+        attempt.failed(unavailable, false);
+        return { cancel: () => undefined };
+      },
+    };
+    request("echo", hi);
+    expect(sent).toMatchObject([{ response: { async: false, error_code: "unavailable" }, reply: { status: "ok" } }]);
+    expect(sent.length).toBe(1);
+  });
+
   test("that is refused gets one final Response and its reply, and no acknowledgement", async () => {
     const { request, sent } = await pipelineOf(async);
     request("echo", { args: { msg: 5 } });
@@ -248,7 +303,7 @@ describe("a none request", () => {
     for (let count = 0; count < 3; count++) request("echo", hi);
     expect(replies).toEqual(Array(3).fill({ status: "ok", response: "echo" }));
     onWorker[0]?.attempt.succeeded("1");
-    onWorker[1]?.attempt.failed({ ...(await import("../../src/call/failure.ts")).unavailable });
+    onWorker[1]?.attempt.failed(unavailable);
     clock.advance(1_000);
     expect([sent, running.size]).toEqual([[], 0]);
   });

@@ -101,6 +101,15 @@ test("every fault is listed, and the thrown error holds them all", () => {
   expect(() => parseFunConfig(wrong)).toThrow(expect.objectContaining({ code: "invalid_config" }));
 });
 
+test("a valid configuration is a frozen copy: nobody changes it afterwards", () => {
+  const given = { ...minimal, mfa: { module: "users", function: "get", args: [{ n: 1 }] } };
+  const config = parseFunConfig(given);
+  (given.mfa.args[0] as { n: number }).n = 2;
+  expect(config.mfa.args).toEqual([{ n: 1 }]);
+  expect(() => Object.assign(config, { timeout: 1 })).toThrow(TypeError);
+  expect(() => Object.assign(config.mfa.args[0] as object, { n: 3 })).toThrow(TypeError);
+});
+
 test("no value makes the validation throw", () => {
   const hostile = new Proxy(
     {},
