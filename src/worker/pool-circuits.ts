@@ -45,6 +45,13 @@ export class PoolCircuits {
     else if (!called.breaker.isOpen) this.#drop(called);
   }
 
+  /** A stream delivers: a trial need not wait for its end, which may never come. */
+  delivered(task: PoolTask): void {
+    if (task.trial === null) return;
+    task.trial.succeeded();
+    task.trial = null;
+  }
+
   /** The function, or what it runs on, failed. */
   failed(task: PoolTask): void {
     if (task.isVerification) return;

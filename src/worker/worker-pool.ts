@@ -46,6 +46,7 @@ export class WorkerPool {
     this.#circuits = new PoolCircuits(options, this.#telemetry);
     this.#threads = new Threads(options, this.#functions.all, {
       chunk: (task, json) => {
+        this.#circuits.delivered(task);
         if (!task.over) task.listener.chunk?.(json);
       },
       succeeded: (task, json) => this.#succeeded(task, json),

@@ -225,3 +225,21 @@ describe("a function that writes its stream itself", () => {
     expect(pool.status().inFlight).toBe(0);
   });
 });
+
+test("an open circuit closes at the first chunk of its trial: a stream may never end", async () => {
+  await using pool = openPool({ circuitBreakerThreshold: 1, circuitBreakerCooldownMs: 50 });
+  expect(await open(pool, "healing").end).toMatchObject({ error: { code: "internal" } });
+  expect(pool.status().openCircuits).toHaveLength(1);
+  await run(pool, "recover", [], { module });
+  let stream: TestStream;
+  do {
+    stream = open(pool, "healing");
+    await Promise.race([stream.came(1), stream.end]);
+    // A refusal comes at once: the cooldown's timer must have its turn.
+    await new Promise(setImmediate);
+  } while (stream.chunks.length === 0);
+  expect(pool.status().openCircuits).toEqual([]);
+  const other = open(pool, "healing");
+  await other.came(1);
+  expect(other.chunks).toEqual(["well"]);
+});
