@@ -15,7 +15,7 @@ import { mainThreadStreams } from "../call/stream-on-main.ts";
 import { ConfigStore } from "../config/config-store.ts";
 import { holdsService } from "../config/define-service.ts";
 import { Deadlines } from "../core/deadlines.ts";
-import { libraryError } from "../core/errors.ts";
+import { isGenApiError, libraryError } from "../core/errors.ts";
 import type { RateLimit } from "../policy/rate-limit.ts";
 import { RateLimiter, type RateLimitStatus } from "../policy/rate-limiter.ts";
 import { RateLimiterApi } from "../policy/rate-limiter-api.ts";
@@ -47,6 +47,9 @@ export async function startGenApi(options: GenApiOptions = {}): Promise<Runtime>
   return gateway;
 }
 
+// How long a module has to be imported when its functions are registered.
+const importMs = 10_000;
+
 class Gateway implements Runtime {
   readonly name: string;
   readonly configCache: ConfigCache;
@@ -77,7 +80,7 @@ class Gateway implements Runtime {
     const functionSources = {
       modules: modulesOf(options),
       mfaAllowlist: options.mfaAllowlist,
-      verifyOnWorker: (url: string, fun: string) => this.#asyncPool.verify(url, fun),
+      verifyOnWorker: (url: string, fun: string) => this.#verify(url, fun),
     };
     const compile = (config: unknown) => compileFunction(config, functionSources);
     const limiterOptions = options.rateLimiter as RateLimiterOptions;
@@ -214,6 +217,24 @@ class Gateway implements Runtime {
       restart: "temporary",
     } as const;
     startChild(streams, spec).catch(() => stream.failed(unavailable, false));
+  }
+
+  /** A module's import may hang, or end its thread: whoever waits is told which module it was. */
+  async #verify(url: string, fun: string): Promise<void> {
+    const { clock } = this.#options;
+    let timer: unknown;
+    const late = new Promise<never>((_resolve, reject) => {
+      const message = `The module ${url} was not imported within ${importMs} ms`;
+      timer = clock.setTimeout(() => reject(libraryError("module_unreadable", message)), importMs);
+    });
+    try {
+      await Promise.race([this.#asyncPool.verify(url, fun), late]);
+    } catch (cause) {
+      if (!isGenApiError(cause) || cause.code !== "unavailable") throw cause;
+      throw libraryError("module_unreadable", `The module ${url} cannot be imported: its thread ended`, { cause });
+    } finally {
+      clock.clearTimeout(timer);
+    }
   }
 
   async #stop(drainMs: number): Promise<Closed> {

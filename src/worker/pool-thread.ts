@@ -51,6 +51,8 @@ export class PoolThread implements TaskThread, Watched {
   #defined = 0;
   /** Resolves when the loop has ended. */
   readonly end: Promise<void>;
+  /** Resolves when the port is closed, which takes a turn of the event loop. */
+  readonly portClosed: Promise<void>;
   ready = false;
   /** How many tasks it has. */
   running = 0;
@@ -71,6 +73,7 @@ export class PoolThread implements TaskThread, Watched {
     this.#functions = functions;
     this.#events = events;
     port1.on("message", (entries: unknown[]) => this.#receive(entries, 0));
+    this.portClosed = new Promise((resolve) => port1.once("close", resolve));
     const start: ThreadStart = { port: port2, cells: buffer };
     this.end = piscina
       .run(start, { transferList: [port2], filename: file.href, name: "threadLoop", signal: this.#kill.signal })

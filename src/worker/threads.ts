@@ -1,3 +1,4 @@
+import type { Worker } from "node:worker_threads";
 import { Piscina } from "piscina";
 import { addRestart } from "../actor/restart.ts";
 import { toError } from "../core/errors.ts";
@@ -43,6 +44,8 @@ const deathsPerSeat = 3;
 const deathPeriodMs = 5_000;
 // How long a loop has to end by itself before its thread is terminated.
 const stopGraceMs = 100;
+// How long terminated threads have to be gone; one in a system call that blocks cannot be interrupted.
+const exitTimeoutMs = 5_000;
 
 /** Keeps a fixed number of threads alive. Piscina starts them, limits them, and ends them. */
 export class Threads {
@@ -51,6 +54,8 @@ export class Threads {
   readonly #events: ThreadsEvents;
   readonly #piscina: Piscina;
   readonly #seats: Seat[] = [];
+  /** Threads that have not exited, and ports that have not closed: those of lost threads outlive their seats. */
+  readonly #exits = new Map<Worker | PoolThread, Promise<unknown>>();
   readonly #toThread: ThreadEvents;
   #earlyDeaths: readonly number[] = [];
   #pingTimer: unknown = null;
@@ -122,9 +127,12 @@ export class Threads {
       this.#dismiss(seat);
       seat.thread.stop();
     }
-    await this.#loopsEnded();
+    await this.#atMost(stopGraceMs, Promise.all(this.#seats.map((seat) => seat.thread.end)));
+    // Piscina replaces a thread that exits, also one that was lost before, as soon as it is done with destroying.
+    await this.#atMost(exitTimeoutMs, Promise.all(this.#lostExits()));
+    const terminated = this.#piscina.destroy();
     for (const { thread } of this.#seats) thread.close();
-    await this.#piscina.destroy();
+    await this.#atMost(exitTimeoutMs, Promise.all([terminated, ...this.#exits.values()]));
   }
 
   /** Only while there are tasks: an idle pool sets no timers. */
@@ -138,19 +146,37 @@ export class Threads {
     }, pingIntervalMs);
   }
 
-  async #loopsEnded(): Promise<void> {
+  async #atMost(ms: number, done: Promise<unknown>): Promise<void> {
     const { clock } = this.#options;
     let timer: unknown;
-    const grace = new Promise<void>((resolve) => {
-      timer = clock.setTimeout(resolve, stopGraceMs);
+    const over = new Promise<void>((resolve) => {
+      timer = clock.setTimeout(resolve, ms);
     });
-    await Promise.race([Promise.all(this.#seats.map((seat) => seat.thread.end)), grace]);
+    await Promise.race([done, over]);
     clock.clearTimeout(timer);
+  }
+
+  #lostExits(): Promise<unknown>[] {
+    const living = new Set<unknown>([...this.#piscina.threads, ...this.#seats.map(({ thread }) => thread)]);
+    return [...this.#exits].filter(([leaving]) => !living.has(leaving)).map(([, gone]) => gone);
+  }
+
+  /** Remembers what must be gone before the pool is closed. */
+  #expect(leaving: Worker | PoolThread, gone: Promise<unknown>): void {
+    this.#exits.set(
+      leaving,
+      gone.then(() => this.#exits.delete(leaving)),
+    );
   }
 
   #launch(): Seat {
     const { clock, threadFile = ownFile, maxInFlight, wedgeGraceMs, startTimeoutMs } = this.#options;
     const thread = new PoolThread(this.#piscina, threadFile, maxInFlight, this.#functions, this.#toThread);
+    this.#expect(thread, thread.portClosed);
+    // Piscina forgets a thread that it terminates for us before that has exited.
+    for (const worker of this.#piscina.threads) {
+      if (!this.#exits.has(worker)) this.#expect(worker, new Promise((resolve) => worker.once("exit", resolve)));
+    }
     return {
       thread,
       watch: new WedgeWatch(thread, clock, wedgeGraceMs, (verdict) => this.#judged(thread, verdict)),

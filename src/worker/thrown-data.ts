@@ -54,6 +54,10 @@ export function internalData(thrown: unknown): ThrownData & { kind: "internal" }
 
 /** The error that the data stands for: code `failed`, or `internal` with the original as its cause. */
 export function errorOf(data: ThrownData): GenApiError {
+  // What a thread sends is the user's code's doing too: it may be anything.
+  if (typeof data !== "object" || data === null || (data.kind !== "failed" && !data.cause)) {
+    return internalError(new Error("A thread sent an error that cannot be read"));
+  }
   if (data.kind === "internal") return internalError(rebuilt(data.cause));
   return new GenApiError(data.reason, data.message, {
     canRetry: data.canRetry,

@@ -113,6 +113,14 @@ describe("a gateway that cannot start names the reason and leaves nothing runnin
     });
   });
 
+  test("a module that ends its thread when it is imported", async () => {
+    const modules = { m: broken("exits-at-import.js") };
+    await expect(startGenApi({ modules, functions: [functionIn("m")] })).rejects.toMatchObject({
+      code: "module_unreadable",
+      message: expect.stringContaining("fixtures/exits-at-import.js"),
+    });
+  });
+
   test("every function that is missing, not only the first", async () => {
     const modules = { m: broken("main-functions.js") };
     const functions = [functionIn("m", "nope"), functionIn("m", "neither", { requestType: "u" })];
