@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { failure, fixture, openPool, run, start } from "./open-pool.ts";
 
 describe("closing a pool", () => {
@@ -47,6 +47,18 @@ describe("closing a pool", () => {
     const wedged = start(pool, "forever");
     await pool.close();
     expect(await wedged.outcome).toMatchObject({ error: { code: "unavailable" } });
+  });
+
+  test("waits until all its threads and ports are gone, those that were lost before among them", async () => {
+    const ports = (): number => process.getActiveResourcesInfo().filter((name) => name === "MessagePort").length;
+    const before = ports();
+    const pool = openPool({ threads: 2, wedgeGraceMs: 100 });
+    await Promise.all([run(pool, "echo"), run(pool, "echo")]);
+    start(pool, "forever").cancel("timeout");
+    await failure(pool, "exit", [1]);
+    await vi.waitUntil(() => pool.status().inFlight === 0);
+    await pool.close();
+    expect(ports()).toBe(before);
   });
 
   test("leaves nothing that keeps the process alive, whatever happened before", async () => {
