@@ -66,14 +66,14 @@ export async function compileFunction(value: unknown, sources: FunctionSources):
 
 async function targetOf(mfa: Mfa, { runOn }: FunConfig, timeoutMs: number | null, sources: FunctionSources) {
   const module = urlOf(mfa, sources);
-  const main = runOn === "main" ? await loadFunction(module, mfa.function) : null;
+  const main = runOn === "main" ? (await loadFunction(module, mfa.function)).run : null;
   if (runOn === "worker") await sources.verifyOnWorker(module, mfa.function);
   return { module, function: mfa.function, main, timeoutMs };
 }
 
 async function hookOf(mfa: Mfa | null, { hookTimeout }: FunConfig, sources: FunctionSources): Promise<Hook | null> {
   if (mfa === null) return null;
-  const run = await loadFunction(urlOf(mfa, sources), mfa.function);
+  const { run } = await loadFunction(urlOf(mfa, sources), mfa.function);
   return { name: `${mfa.module}.${mfa.function}`, run, args: mfa.args, timeoutMs: hookTimeout };
 }
 

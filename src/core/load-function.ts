@@ -3,6 +3,14 @@ import { libraryError, toError } from "./errors.ts";
 /** A function of the user's, as the gateway calls it. */
 export type ServiceFunction = (...args: unknown[]) => unknown;
 
+/**
+ * What {@link loadFunction} resolves with, since a promise never resolves with a user's function itself: that may have
+ * a `then`. It has no prototype, as a user's module may give that one too.
+ */
+export interface LoadedFunction {
+  readonly run: ServiceFunction;
+}
+
 // Where `defineService` keeps its handlers. A global symbol: the definition may come from another copy of the package.
 const handlersKey = Symbol.for("gen-api.service-handlers");
 
@@ -28,19 +36,23 @@ export function holdsHandlers(value: unknown): value is HandlerHolder {
  *
  * @throws GenApiError `module_unreadable` when the import fails, `function_missing` when there is no such function
  */
-export async function loadFunction(url: string, name: string): Promise<ServiceFunction> {
+export async function loadFunction(url: string, name: string): Promise<LoadedFunction> {
   const namespace = await importModule(url);
   // A namespace object has no prototype, so only what the module itself exports can be found here.
   const exported = namespace[name];
-  if (typeof exported === "function") return exported as ServiceFunction;
+  if (typeof exported === "function") return loaded(exported as ServiceFunction);
   for (const value of Object.values(namespace)) {
     const handler = holdsHandlers(value) ? value.handlers.get(name) : undefined;
-    if (handler !== undefined) return handler;
+    if (handler !== undefined) return loaded(handler);
   }
   throw libraryError(
     "function_missing",
     `The module ${url} has no function "${name}"; it exports ${listed(Object.keys(namespace))}`,
   );
+}
+
+function loaded(run: ServiceFunction): LoadedFunction {
+  return Object.assign(Object.create(null), { run });
 }
 
 async function importModule(url: string): Promise<Record<string, unknown>> {

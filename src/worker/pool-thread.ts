@@ -36,6 +36,8 @@ export interface ThreadEvents {
   ended(thread: PoolThread, error: Error): void;
 }
 
+const aboutTasks: ReadonlySet<number> = new Set([answer.result, answer.failure, answer.chunk, answer.abandoned]);
+
 /** One thread, from the pool's side: its loop task in Piscina, its port, and the tasks that it has. */
 export class PoolThread implements TaskThread, Watched {
   readonly #port: MessagePort;
@@ -49,6 +51,7 @@ export class PoolThread implements TaskThread, Watched {
   readonly #flush = (): void => this.flush();
   #scheduled = false;
   #defined = 0;
+  #isUnreadable = false;
   /** Resolves when the loop has ended. */
   readonly end: Promise<void>;
   /** Resolves when the port is closed, which takes a turn of the event loop. */
@@ -72,7 +75,7 @@ export class PoolThread implements TaskThread, Watched {
     this.#cells = viewCells(buffer);
     this.#functions = functions;
     this.#events = events;
-    port1.on("message", (entries: unknown[]) => this.#receive(entries, 0));
+    port1.on("message", (entries: unknown) => this.#receiveMessage(entries));
     this.portClosed = new Promise((resolve) => port1.once("close", resolve));
     const start: ThreadStart = { port: port2, cells: buffer };
     this.end = piscina
@@ -160,7 +163,7 @@ export class PoolThread implements TaskThread, Watched {
   /** Takes what the thread has said until now; for a thread that has died. */
   receiveLast(): void {
     for (let last = receiveMessageOnPort(this.#port); last !== undefined; last = receiveMessageOnPort(this.#port)) {
-      this.#receive(last.message as unknown[], 0);
+      this.#receiveMessage(last.message);
     }
   }
 
@@ -202,6 +205,18 @@ export class PoolThread implements TaskThread, Watched {
     }
   }
 
+  /** The user's code runs where messages are made: one that cannot be read costs that thread, not this one. */
+  #receiveMessage(entries: unknown): void {
+    if (this.#isUnreadable) return;
+    if (Array.isArray(entries) && entries.length % answerLength === 0) this.#receive(entries, 0);
+    else this.#unreadable();
+  }
+
+  #unreadable(): void {
+    this.#isUnreadable = true;
+    this.#events.ended(this, new Error("The thread has sent a message that cannot be read"));
+  }
+
   #receive(entries: unknown[], from: number): void {
     let at = from;
     try {
@@ -213,9 +228,16 @@ export class PoolThread implements TaskThread, Watched {
   }
 
   #read(entries: unknown[], at: number): void {
+    if (this.#isUnreadable) return;
     const value = entries[at + 2];
+    const kind = entries[at] as number;
     const task = this.#slots[entries[at + 1] as number] as PoolTask;
-    switch (entries[at]) {
+    // Of these each names a task that the thread has.
+    if (aboutTasks.has(kind) && !task) {
+      this.#unreadable();
+      return;
+    }
+    switch (kind) {
       case answer.result:
         this.release(task);
         this.#events.succeeded(task, value as string | null);

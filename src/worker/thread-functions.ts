@@ -12,7 +12,7 @@ export interface ThreadFunction {
   /** How long the last call held the thread, milliseconds; infinite before the first. */
   heldMs: number;
   /** The running import, shared by all calls that wait for it. */
-  loading: Promise<ServiceFunction> | null;
+  loading: Promise<void> | null;
 }
 
 /** The functions that a thread was told of, by the numbers that the pool gave them, and who waits for their import. */
@@ -41,12 +41,18 @@ export class ThreadFunctions {
   async load(slot: number, called: ThreadFunction, begin: (run: ServiceFunction) => void): Promise<void> {
     const wait = { cancelled: false };
     this.#waiting.set(slot, wait);
-    const loaded = await this.#import(called);
+    let failure: ThrownData | null = null;
+    try {
+      called.loading ??= this.#import(called);
+      await called.loading;
+    } catch (thrown) {
+      failure = internalData(thrown);
+    }
     this.#waiting.delete(slot);
-    if (typeof loaded !== "function") this.#outbox.put(answer.failure, slot, loaded);
+    if (failure !== null) this.#outbox.put(answer.failure, slot, failure);
     else if (wait.cancelled)
       this.#outbox.put(answer.failure, slot, internalData(new Error("Cancelled before it began")));
-    else begin(loaded);
+    else begin(called.run as ServiceFunction);
     this.#outbox.flushLater();
   }
 
@@ -57,13 +63,10 @@ export class ThreadFunctions {
     return wait !== undefined;
   }
 
-  async #import(called: ThreadFunction): Promise<ServiceFunction | ThrownData> {
+  /** Resolves with nothing: a value made here may have got a `then` from the user's module. */
+  async #import(called: ThreadFunction): Promise<void> {
     try {
-      called.loading ??= loadFunction(called.module, called.name);
-      called.run = await called.loading;
-      return called.run;
-    } catch (thrown) {
-      return internalData(thrown);
+      called.run = (await loadFunction(called.module, called.name)).run;
     } finally {
       called.loading = null;
     }

@@ -1,4 +1,4 @@
-import { type ErrorCode, GenApiError, isGenApiError, libraryError, toError } from "../core/errors.ts";
+import { describe, type ErrorCode, GenApiError, isGenApiError, libraryError, toError } from "../core/errors.ts";
 
 /**
  * A thrown value as plain data. Errors lose their class and most of their properties when a thread posts them, and
@@ -52,13 +52,26 @@ export function internalData(thrown: unknown): ThrownData & { kind: "internal" }
   return { kind: "internal", cause: errorData(toError(thrown), causesKept) };
 }
 
-/** The error that the data stands for: code `failed`, or `internal` with the original as its cause. */
+/**
+ * The error that the data stands for: code `failed`, or `internal` with the original as its cause. Data of another form
+ * is `internal` too: it comes from where the user's code runs.
+ */
 export function errorOf(data: ThrownData): GenApiError {
+  try {
+    return read(data);
+  } catch (thrown) {
+    return internalError(new Error("A thread told of a failure in a form that cannot be read", { cause: thrown }));
+  }
+}
+
+function read(data: ThrownData): GenApiError {
   // What a thread sends is the user's code's doing too: it may be anything.
   if (typeof data !== "object" || data === null || (data.kind !== "failed" && !data.cause)) {
     return internalError(new Error("A thread sent an error that cannot be read"));
   }
   if (data.kind === "internal") return internalError(rebuilt(data.cause));
+  if (data.kind !== "failed" || typeof data.reason !== "string" || typeof data.message !== "string")
+    throw new Error(`Unknown kind of failure: ${describe(data)}`);
   return new GenApiError(data.reason, data.message, {
     canRetry: data.canRetry,
     retryable: data.retryable,
