@@ -48,10 +48,10 @@ export class ThreadFunctions {
     } catch (thrown) {
       failure = internalData(thrown);
     }
+    // Answered when it was cancelled; its slot may be another's by now.
+    if (wait.cancelled) return;
     this.#waiting.delete(slot);
     if (failure !== null) this.#outbox.put(answer.failure, slot, failure);
-    else if (wait.cancelled)
-      this.#outbox.put(answer.failure, slot, internalData(new Error("Cancelled before it began")));
     else begin(called.run as ServiceFunction);
     this.#outbox.flushLater();
   }
@@ -59,8 +59,12 @@ export class ThreadFunctions {
   /** Keeps a call that waits from being begun. @returns whether it waits */
   cancel(slot: number): boolean {
     const wait = this.#waiting.get(slot);
-    if (wait !== undefined) wait.cancelled = true;
-    return wait !== undefined;
+    if (wait === undefined) return false;
+    wait.cancelled = true;
+    this.#waiting.delete(slot);
+    // At once: an import may never end.
+    this.#outbox.put(answer.failure, slot, internalData(new Error("Cancelled before it began")));
+    return true;
   }
 
   /** Resolves with nothing: a value made here may have got a `then` from the user's module. */

@@ -1,5 +1,10 @@
-import type { GenApiError } from "../core/errors.ts";
+import { type GenApiError, libraryError } from "../core/errors.ts";
 import type { WorkerCall } from "./worker-call.ts";
+
+/** The error of a module that did something else than to be imported. */
+export function unimportable(module: string, what: string, cause: Error): GenApiError {
+  return libraryError("module_unreadable", `The module ${module} ${what}`, { cause });
+}
 
 /** A call that is only to be loaded, not made, and tells by a promise whether it could be. */
 export function verification(

@@ -25,6 +25,8 @@ export interface WorkerPoolOptions {
   readonly pingIntervalMs: number;
   /** How long a thread has to start. */
   readonly startTimeoutMs: number;
+  /** How long verifying a function waits for a module's import. */
+  readonly loadTimeoutMs: number;
   /** V8's limits for each thread; a thread that exceeds them is replaced. @default none */
   readonly resourceLimits?: ResourceLimits;
   /** The threads' file, for tests of what a broken one does. @default the package's own */
@@ -42,6 +44,7 @@ export const workerPoolDefaults = {
   wedgeGraceMs: 1_000,
   pingIntervalMs: 1_000,
   startTimeoutMs: 10_000,
+  loadTimeoutMs: 10_000,
 } satisfies Partial<WorkerPoolOptions>;
 
 /** What a pool does at the moment. */

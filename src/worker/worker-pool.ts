@@ -1,4 +1,4 @@
-import { type GenApiError, libraryError } from "../core/errors.ts";
+import { type GenApiError, isGenApiError, libraryError, toError } from "../core/errors.ts";
 import { blamed } from "./blame.ts";
 import { CallQueue } from "./call-queue.ts";
 import { PoolCircuits } from "./pool-circuits.ts";
@@ -11,7 +11,7 @@ import { op } from "./thread-protocol.ts";
 import { Threads } from "./threads.ts";
 import { errorOf, internalError, type ThrownData } from "./thrown-data.ts";
 import { refused, threadLost } from "./unavailable.ts";
-import { verification } from "./verification.ts";
+import { unimportable, verification } from "./verification.ts";
 import { WaitingCallers } from "./waiting-callers.ts";
 import type { CancelReason, RunningStream, RunningTask, WorkerCall, WorkerStream } from "./worker-call.ts";
 import type { WorkerPoolOptions, WorkerPoolStatus } from "./worker-pool-options.ts";
@@ -82,13 +82,28 @@ export class WorkerPool {
    *
    * @throws GenApiError `module_unreadable` or `function_missing`
    */
-  verify(module: string, name: string): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const call = verification(module, name, resolve, reject);
-      const task = new PoolTask(this, call, call as TaskListener, this.#functions.get(module, name), op.load);
-      if (this.#state === "running") this.#take(task);
-      else reject(refused("draining"));
-    });
+  async verify(module: string, name: string): Promise<void> {
+    if (this.#state !== "running") throw refused("draining");
+    const { clock, loadTimeoutMs } = this.#options;
+    let timer: unknown;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const call = verification(module, name, resolve, (error) => {
+          // Its thread died each time it was tried, and not because the pool ends.
+          const died = isGenApiError(error) && error.code === "unavailable" && this.#state === "running";
+          reject(died ? unimportable(module, "ended its thread when it was imported", toError(error.cause)) : error);
+        });
+        const task = new PoolTask(this, call, call as TaskListener, this.#functions.get(module, name), op.load);
+        timer = clock.setTimeout(() => {
+          task.cancel("timeout");
+          const cause = libraryError("timeout", "Given up: timeout");
+          reject(unimportable(module, `took longer than ${loadTimeoutMs} ms to be imported`, cause));
+        }, loadTimeoutMs);
+        this.#take(task);
+      });
+    } finally {
+      clock.clearTimeout(timer);
+    }
   }
 
   /** @internal called by the task */

@@ -120,4 +120,19 @@ describe("a call on a thread", () => {
     await expect(pool.verify(fixture("functions.mjs"), "toString")).rejects.toMatchObject({ code: "function_missing" });
     await expect(pool.verify(fixture("nowhere.mjs"), "x")).rejects.toMatchObject({ code: "module_unreadable" });
   });
+
+  test.each([
+    ["never-imported.mjs", "took longer than 300 ms"],
+    ["loops-at-import.mjs", "took longer than 300 ms"],
+    ["exit-at-import.mjs", "ended its thread"],
+  ])("verify names a module that does not let itself be imported: %s %s", async (file, what) => {
+    await using pool = openPool({ loadTimeoutMs: file.startsWith("exit") ? 10_000 : 300, wedgeGraceMs: 200 });
+    await run(pool, "echo");
+    const module = fixture(file);
+    const error = await pool.verify(module, "one").catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "module_unreadable", cause: expect.any(Error) });
+    expect((error as Error).message).toContain(`${module} ${what}`);
+    expect(await run(pool, "echo", ["still here"])).toBe("still here");
+    expect(pool.status().inFlight).toBe(0);
+  });
 });
