@@ -9,15 +9,22 @@ export function must(expected: string): (issue: { readonly input?: unknown }) =>
   return (issue) => `must be ${expected}, got ${shown(issue.input)}`;
 }
 
+/** As {@link must}, of a secret: says what came by its type alone. */
+export function mustUnshown(expected: string): (issue: { readonly input?: unknown }) => string {
+  return (issue) => `must be ${expected}, got ${describe(issue.input)}`;
+}
+
 /**
  * `schema` with one message for whatever is wrong inside it: for small shapes such as unions, where the faults of each
  * branch say less than what was expected of the whole.
+ *
+ * @param message makes it of what came
  */
 export function described<Schema extends z.ZodType>(
   schema: Schema,
   expected: string,
+  message = must(expected),
 ): z.ZodType<z.output<Schema>, z.input<Schema>> {
-  const message = must(expected);
   return z.unknown().transform((value, context) => {
     const parsed = schema.safeParse(value);
     if (parsed.success) return parsed.data;

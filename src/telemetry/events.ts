@@ -1,3 +1,5 @@
+import type { RequestTrace } from "./request-trace.ts";
+
 /** An event's two halves: numbers that can be added up, and the identity to group them by. */
 interface Event<Measurements, Metadata> {
   measurements: Measurements;
@@ -13,6 +15,30 @@ interface RequestIdentity {
   response_type: string | null;
   /** The connection's, for auditing: who was denied what. */
   user_id: string | null;
+  trace: RequestTrace;
+}
+
+interface AttemptIdentity extends RequestIdentity {
+  /** What is called: the function itself, or first its `permissionCallback`. */
+  called: "function" | "permission_callback";
+  where: "main" | "worker" | "node";
+  /** The service node; null where the gateway itself runs it. */
+  node: string | null;
+  /** How many retries there were before. */
+  retries: number;
+}
+
+interface ServedIdentity {
+  node: string;
+  gateway: string;
+  /** Null where the function did not ask for its RequestInfo. */
+  request_id: string | null;
+  service: string;
+  request_type: string;
+  version: string | null;
+  /** "module.function". */
+  function: string;
+  trace: RequestTrace;
 }
 
 interface HookIdentity extends RequestIdentity {
@@ -29,6 +55,7 @@ interface StreamIdentity {
 }
 
 interface ActorIdentity {
+  program: string;
   /** The supervisor's id. */
   supervisor: string;
   /** The child's id. */
@@ -36,9 +63,15 @@ interface ActorIdentity {
 }
 
 interface TaskIdentity {
+  program: string;
   pool: string;
   service: string;
   request_type: string;
+}
+
+interface NodeOfGateway {
+  gateway: string;
+  node: string;
 }
 
 /** The API is null where a value was checked by global limits. */
@@ -48,18 +81,32 @@ interface LimitedIdentity {
   request_type: string | null;
 }
 
+interface SpanIdentity {
+  /** What the host calls it: "billing.charge". */
+  span: string;
+  /** What the host gave it. */
+  attributes: Readonly<Record<string, unknown>>;
+}
+
 /**
  * Every telemetry event, by name without the prefix `gen_api.`. `duration_us` is microseconds, `system_time`
- * milliseconds since 1970.
+ * milliseconds since 1970. `gateway` and `node` are names of gateways and service nodes; `program` is the name of
+ * whichever of the two emits, where both can.
  */
 export interface TelemetryEvents {
   "executor.request.start": Event<{ system_time: number }, RequestIdentity>;
+  /** `node` is the service node that the call went to last; null where the gateway itself ran it, or nobody did. */
   "executor.request.stop": Event<
     { duration_us: number },
-    RequestIdentity & { success: boolean; error_code: string | null }
+    RequestIdentity & { node: string | null; success: boolean; error_code: string | null }
   >;
   /** The function threw something that is no GenApiError, or the gateway itself failed; `error` is for logs, not for clients. */
-  "executor.request.exception": Event<{ duration_us: number }, RequestIdentity & { error: Error }>;
+  "executor.request.exception": Event<{ duration_us: number }, RequestIdentity & { node: string | null; error: Error }>;
+
+  /** A function, or its permission callback, is given to a thread or a service node, or called on the main thread. */
+  "executor.attempt.start": Event<{ system_time: number }, AttemptIdentity>;
+  /** It answered, failed or was given up; a stream ended. Left out where the request was answered meanwhile. */
+  "executor.attempt.stop": Event<{ duration_us: number }, AttemptIdentity & { error_code: string | null }>;
 
   "hook.before.start": Event<{ system_time: number }, HookIdentity>;
   "hook.before.stop": Event<{ duration_us: number }, HookIdentity>;
@@ -74,6 +121,20 @@ export interface TelemetryEvents {
   "executor.retry": Event<{ attempt: number; delay_ms: number }, RequestIdentity & { error_code: string }>;
   "executor.retry.exhausted": Event<{ attempts: number }, RequestIdentity>;
 
+  /** A function's resolver threw, took too long or returned no list of node names: its requests are `unavailable`. */
+  "executor.resolver.exception": Event<
+    { duration_us: number },
+    {
+      gateway: string;
+      service: string;
+      request_type: string;
+      version: string | null;
+      /** The resolver's function: "module.function". */
+      resolver: string;
+      error: Error;
+    }
+  >;
+
   "worker_pool.task.start": Event<{ system_time: number }, TaskIdentity>;
   "worker_pool.task.stop": Event<{ duration_us: number }, TaskIdentity>;
   "worker_pool.task.exception": Event<{ duration_us: number }, TaskIdentity & { error: Error }>;
@@ -84,9 +145,9 @@ export interface TelemetryEvents {
   "worker_pool.circuit_breaker.open": Event<{ consecutive_failures: number }, TaskIdentity>;
   "worker_pool.circuit_breaker.close": Event<{ system_time: number }, TaskIdentity>;
   /** A thread ended that was not told to; `calls_lost` had begun and were answered `unavailable`. */
-  "worker_pool.thread.exit": Event<{ calls_lost: number }, { pool: string; error: Error }>;
+  "worker_pool.thread.exit": Event<{ calls_lost: number }, { program: string; pool: string; error: Error }>;
   /** Code of the user's threw where no call waits for it: in a timer, or in a promise that nobody handles. */
-  "worker_pool.thread.stray_error": Event<{ system_time: number }, { pool: string; error: Error }>;
+  "worker_pool.thread.stray_error": Event<{ system_time: number }, { program: string; pool: string; error: Error }>;
 
   /** A request, or a value, was let in or refused. `error` is set where the limiter itself failed. */
   "rate_limiter.check": Event<{ duration_us: number }, LimitedIdentity & { allowed: boolean; error: Error | null }>;
@@ -142,8 +203,94 @@ export interface TelemetryEvents {
     }
   >;
 
+  /** A node's push was taken, or had been before (`outcome`); refused are single functions. */
+  "config.push": Event<
+    { duration_us: number; accepted: number; refused: number },
+    { gateway: string; service: string; node: string; config_version: string; outcome: "accepted" | "skipped" }
+  >;
+  /** Two nodes pushed different functions under one version: those of `node`, the newer ones, are in effect. */
+  "config.push.conflict": Event<
+    { system_time: number },
+    { gateway: string; service: string; node: string; other_node: string; config_version: string }
+  >;
+  /**
+   * An entry that gateways share cannot be trusted or read, and was left out. Of one key one a minute is told, of all a
+   * hundred.
+   */
+  "config.shared.refused": Event<{ system_time: number }, { gateway: string; key: string; problem: string }>;
+  "config.pull.start": Event<{ system_time: number }, { gateway: string; service: string }>;
+  /** `node` is the one that answered; null where none did, `error` then says why of each. */
+  "config.pull.stop": Event<
+    { duration_us: number; accepted: number; refused: number },
+    {
+      gateway: string;
+      service: string;
+      node: string | null;
+      outcome: "changed" | "unchanged" | "failed";
+      error: Error | null;
+    }
+  >;
+
+  /**
+   * A connection to a gateway's link was refused before it could say who it is; `status` is HTTP's, null where none
+   * could be answered. Of those that speak no HTTP, or fail at TLS, a hundred a minute are told.
+   */
+  "node.link.refuse": Event<
+    { system_time: number },
+    { gateway: string; address: string; status: number | null; reason: string }
+  >;
+  /** A service node lost a gateway, or did not reach it, and dials again; `attempt` counts since it was last let in. */
+  "node.link.retry": Event<
+    { attempt: number; delay_ms: number },
+    { node: string; gateway_url: string; reason: string }
+  >;
+
+  /** On a service node: a gateway has let it in. */
+  "gateway.up": Event<{ system_time: number }, { node: string; gateway: string; peer: string }>;
+  /** On a service node: the session with a gateway has ended; what ran for it was cancelled. */
+  "gateway.down": Event<{ system_time: number }, { node: string; gateway: string; peer: string; reason: string }>;
+  /** On a service node: a gateway did not let it in, or has not proven itself; it is tried again. */
+  "gateway.refuse": Event<{ system_time: number }, { node: string; peer: string; error: Error }>;
+  /** On a service node: it runs a function for a gateway. */
+  "gateway.call.start": Event<{ system_time: number }, ServedIdentity>;
+  /** On a service node: that function answered, failed or was cancelled; a stream ended. */
+  "gateway.call.stop": Event<
+    { duration_us: number },
+    ServedIdentity & { error_code: string | null; error: Error | null }
+  >;
+  /** On a service node, before the `stop` of a call that failed `internal`: its function threw what is no GenApiError. */
+  "gateway.call.exception": Event<{ duration_us: number }, ServedIdentity & { error: Error }>;
+  /** On a service node: a gateway has taken a push; `refused` are the FunConfigs that it did not take. */
+  "gateway.push": Event<
+    { accepted: number; refused: number },
+    { node: string; gateway: string; service: string; skipped: boolean; faults: readonly string[] }
+  >;
+  /** On a service node: a push came to nothing. It is tried again while the gateway is there. */
+  "gateway.push.exception": Event<
+    { system_time: number },
+    { node: string; gateway: string; service: string; error: Error }
+  >;
+
   /** An inspection observer threw, and was detached. */
   "inspection.observer.exception": Event<{ count: number }, { error: Error }>;
+
+  /**
+   * Something of the host's ran on the main thread for 50 ms or longer without a pause, and everybody else waited.
+   * `name` is the function's "service.request_type", a hook's or resolver's "module.function", a topic, or the path
+   * that a client connected to. What runs after an `await` is not seen.
+   */
+  "loop.held": Event<
+    { duration_us: number },
+    { program: string; holder: "function" | "stream" | "hook" | "resolver" | "connect" | "join"; name: string }
+  >;
+
+  /** A handler threw, or its promise rejected, and was detached; `handled_event` is the one that it was given. */
+  "telemetry.handler.exception": Event<{ system_time: number }, { handled_event: string; error: Error }>;
+
+  /** The host's own: `telemetry.span(…)`. */
+  "span.start": Event<{ system_time: number }, SpanIdentity>;
+  "span.stop": Event<{ duration_us: number }, SpanIdentity>;
+  "span.exception": Event<{ duration_us: number }, SpanIdentity & { error: Error }>;
 
   "supervisor.child.start": Event<{ system_time: number }, ActorIdentity>;
   /** `reason` is "normal", "shutdown", "killed" or "error"; `error` only with the last. */
@@ -176,6 +323,27 @@ export interface TelemetryEvents {
   >;
   "channel.leave": Event<{ system_time: number }, { gateway: string; connection: string; topic: string }>;
   "channel.crash": Event<{ system_time: number }, { gateway: string; connection: string; topic: string; error: Error }>;
+
+  /** A service node connected and can be called. */
+  "node.up": Event<{ system_time: number }, NodeOfGateway & { services: readonly string[]; peer: string }>;
+  /** Its session ended: it left, was lost, or connected again. `calls_lost` were answered `unavailable`. */
+  "node.down": Event<{ duration_us: number; calls_lost: number }, NodeOfGateway & { reason: string }>;
+  /** A node was not let in; `node` is who it said it is, null where it did not. */
+  "node.refuse": Event<{ system_time: number }, { gateway: string; node: string | null; peer: string; reason: string }>;
+
+  /**
+   * What gateways and nodes reach each other over does not work now, and is tried again: the broker is out of reach, or
+   * refuses something. `servers` are those of the options.
+   */
+  "node.transport.error": Event<
+    { system_time: number },
+    { program: string; transport: string; servers: readonly string[]; error: Error }
+  >;
+
+  /** Somebody was not let in at the admin listener; `address` is "unix" for its socket in the file system. */
+  "admin.refuse": Event<{ system_time: number }, { gateway: string; address: string; status: number; reason: string }>;
+  /** An admin endpoint failed; whoever asked was told no more than that. */
+  "admin.exception": Event<{ system_time: number }, { gateway: string; path: string; error: Error }>;
 
   "stream.start": Event<{ system_time: number }, StreamIdentity>;
   /** `error_code` is null after an orderly end. */

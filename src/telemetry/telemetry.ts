@@ -4,14 +4,19 @@ import type { TelemetryEvents } from "./events.ts";
 /** The name of a telemetry event, without the prefix `gen_api.`. */
 export type EventName = keyof TelemetryEvents;
 
-/** What a subscriber receives: `subscribe("gen_api.executor.request.stop", message => …)`. */
-export interface TelemetryMessage<Name extends EventName = EventName> {
-  readonly event: Name;
-  /** Numbers. Durations are microseconds (`duration_us`), times milliseconds since 1970 (`system_time`). */
-  readonly measurements: TelemetryEvents[Name]["measurements"];
-  /** Identity: which gateway, service, connection. */
-  readonly metadata: TelemetryEvents[Name]["metadata"];
-}
+/**
+ * What a handler receives, and what is published on the `node:diagnostics_channel` named `gen_api.<event>`. Of several
+ * events it is a union that `event` tells apart.
+ */
+export type TelemetryMessage<Name extends EventName = EventName> = {
+  [Each in Name]: {
+    readonly event: Each;
+    /** Numbers. Durations are microseconds (`duration_us`), times milliseconds since 1970 (`system_time`). */
+    readonly measurements: Readonly<TelemetryEvents[Each]["measurements"]>;
+    /** Identity: which gateway, service, connection. */
+    readonly metadata: Readonly<TelemetryEvents[Each]["metadata"]>;
+  };
+}[Name];
 
 /** One event as its emitter holds it: made once per module, so that the hot path looks nothing up. */
 export interface TelemetryEvent<Name extends EventName> {
@@ -26,7 +31,7 @@ class DiagnosticsEvent<Name extends EventName> implements TelemetryEvent<Name> {
 
   constructor(name: Name) {
     this.#name = name;
-    this.#channel = channel(`gen_api.${name}`);
+    this.#channel = channel(channelOf(name));
   }
 
   get active(): boolean {
@@ -38,7 +43,12 @@ class DiagnosticsEvent<Name extends EventName> implements TelemetryEvent<Name> {
   }
 }
 
-/** The emitter of an event, published on the `node:diagnostics_channel` named `gen_api.<name>`. */
+/** The name of the `node:diagnostics_channel` that an event is published on. */
+export function channelOf(name: EventName): string {
+  return `gen_api.${name}`;
+}
+
+/** The emitter of an event. */
 export function telemetryEvent<Name extends EventName>(name: Name): TelemetryEvent<Name> {
   return new DiagnosticsEvent(name);
 }

@@ -1,0 +1,23 @@
+import type { TraceContext } from "./request-info.ts";
+
+// Version, trace id, parent id, flags; what later versions append is not known here.
+const pattern = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}(?=-|$)/;
+const length = 55;
+
+// W3C asks that at least so many characters are passed on.
+const maxTracestate = 512;
+
+/**
+ * Reads the two headers of W3C Trace Context. One that is malformed counts as absent, as W3C has it: its trace begins
+ * anew; a tracestate that is malformed or longer than 512 characters is left out.
+ */
+export function readTrace(traceparent: unknown, tracestate: unknown): TraceContext | null {
+  if (typeof traceparent !== "string" || !pattern.test(traceparent)) return null;
+  if (traceparent.startsWith("00") && traceparent.length !== length) return null;
+  const known = `00${traceparent.slice(2, length)}`;
+  return isTracestate(tracestate) ? { traceparent: known, tracestate } : { traceparent: known };
+}
+
+function isTracestate(value: unknown): value is string {
+  return typeof value === "string" && value !== "" && value.length <= maxTracestate && /^[\x20-\x7e]+$/.test(value);
+}

@@ -1,0 +1,48 @@
+import type { Clock } from "./clock.ts";
+
+// Node fires a timer of more than 2^31 - 1 ms at once.
+const longestTimer = 2 ** 31 - 1;
+
+/**
+ * Waits for a promise of the user's, but no longer than this; what it comes to later is dropped.
+ *
+ * @param succeed makes the outcome of what it resolved with; its throw is an outcome of `fail`
+ * @param fail makes the outcome of a rejection, and of a promise that takes too long
+ * @returns a promise that rejects only if `fail` throws
+ */
+export function within<Outcome>(
+  promise: PromiseLike<unknown>,
+  timeoutMs: number,
+  clock: Clock,
+  succeed: (value: unknown) => Outcome,
+  fail: (thrown: unknown) => Outcome,
+): Promise<Outcome> {
+  return new Promise((resolve) => {
+    let over = false;
+    const settle = (outcome: () => Outcome) => {
+      if (over) return;
+      over = true;
+      clock.clearTimeout(timer);
+      resolve(outcome());
+    };
+    const timedOut = () => settle(() => fail(new Error(`timed out after ${timeoutMs} ms`)));
+    const timer = clock.setTimeout(timedOut, Math.min(timeoutMs, longestTimer));
+    Promise.resolve(promise).then(
+      (value) => settle(() => attempt(() => succeed(value), fail)),
+      (thrown: unknown) => settle(() => fail(thrown)),
+    );
+  });
+}
+
+function attempt<Outcome>(run: () => Outcome, fail: (thrown: unknown) => Outcome): Outcome {
+  try {
+    return run();
+  } catch (thrown) {
+    return fail(thrown);
+  }
+}
+
+/** Whether `value` can be waited for. Throws what a `then` of the user's throws when it is looked at. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}
