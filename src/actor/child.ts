@@ -5,6 +5,7 @@ import { telemetryEvent } from "../telemetry/telemetry.ts";
 import { type ChildSpec, type Intensity, shutdownOf } from "./child-spec.ts";
 import { contain } from "./contain.ts";
 import { type ExitReason, exitOf, isAlive, markExit, shutdownEvent } from "./exit.ts";
+import { contextOf } from "./system-context.ts";
 
 const childStart = telemetryEvent("supervisor.child.start");
 const childExit = telemetryEvent("supervisor.child.exit");
@@ -22,6 +23,8 @@ export interface Child {
   isStopping: boolean;
   /** How often it was started again. */
   restarts: number;
+  /** When it last was; milliseconds since 1970, null before the first time. */
+  restartedAt: number | null;
   /** The end of its shutdown time, or the next try to start it. */
   timer: unknown;
 }
@@ -51,6 +54,7 @@ export function newChild(spec: ChildSpec): Child {
     failure: undefined,
     isStopping: false,
     restarts: 0,
+    restartedAt: null,
     timer: undefined,
   };
 }
@@ -74,7 +78,7 @@ export function start(keeper: Keeper, child: Child): AnyActorRef {
   child.isRestarting = false;
   child.failure = undefined;
   if (childStart.active) {
-    childStart.emit({ system_time: keeper.clock.systemTime() }, { supervisor: self.id, child: id });
+    childStart.emit({ system_time: keeper.clock.systemTime() }, namesOf(keeper, child));
   }
   return ref;
 }
@@ -94,6 +98,7 @@ export function restart(keeper: Keeper, child: Child): boolean {
     return false;
   }
   child.restarts += 1;
+  child.restartedAt = keeper.clock.systemTime();
   return true;
 }
 
@@ -114,7 +119,7 @@ export function startAsked(keeper: Keeper, child: Child): AnyActorRef {
 /** Tells who listens that `child` is being restarted, for the so-many-th time in the period. */
 export function reportRestart(keeper: Keeper, child: Child, restartsInPeriod: number): void {
   if (!childRestart.active) return;
-  childRestart.emit({ restarts_in_period: restartsInPeriod }, { supervisor: keeper.self.id, child: child.spec.id });
+  childRestart.emit({ restarts_in_period: restartsInPeriod }, namesOf(keeper, child));
 }
 
 /** Asks a child to end, or forces it, as its shutdown says; a dead one stays as it is. */
@@ -161,6 +166,11 @@ function clearTimer(keeper: Keeper, child: Child): void {
   child.timer = undefined;
 }
 
+/** What telemetry calls a child. */
+function namesOf({ self }: Keeper, { spec }: Child) {
+  return { program: contextOf(self).program, supervisor: self.id, child: spec.id };
+}
+
 /** If the child's actor has ended, forgets the actor and says why it ended. */
 export function takeExit(keeper: Keeper, child: Child): ExitReason | undefined {
   const { ref } = child;
@@ -174,8 +184,7 @@ export function takeExit(keeper: Keeper, child: Child): ExitReason | undefined {
     childExit.emit(
       { system_time: keeper.clock.systemTime() },
       {
-        supervisor: keeper.self.id,
-        child: child.spec.id,
+        ...namesOf(keeper, child),
         reason: typeof reason === "object" ? "error" : reason,
         error,
       },

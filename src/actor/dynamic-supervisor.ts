@@ -23,6 +23,7 @@ import { type From, replyWith } from "./request.ts";
 import { addRestart, shouldRestart } from "./restart.ts";
 import type { SupervisorEvent, SupervisorLogic } from "./supervisor-requests.ts";
 import { type End, endedSnapshot, type SupervisorSnapshot, supervisorSnapshot } from "./supervisor-snapshot.ts";
+import { supervisorStatus } from "./supervisor-status.ts";
 import { contextOf } from "./system-context.ts";
 
 /** The limits of a dynamic supervisor. */
@@ -96,7 +97,10 @@ export function fromDynamicSupervisor(options: DynamicSupervisorOptions = {}): S
   const logic = {
     isSupervisor: true as const,
     isGraceful: true as const,
+    behaviour: "dynamic_supervisor" as const,
     config: options,
+    formatStatus: ({ supervisor }: Current) =>
+      supervisorStatus("one_for_one", supervisor.children, supervisor.restarts),
     getInitialSnapshot(scope: ActorScope<Current, SupervisorEvent>): Current {
       const supervisor = createSupervisor(scope);
       return Object.assign(supervisorSnapshot(supervisor.children), { supervisor });

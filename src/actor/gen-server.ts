@@ -3,7 +3,8 @@ import type { Clock } from "../core/clock.ts";
 import { libraryError, toError } from "../core/errors.ts";
 import type { CallEvent, CastEvent, GenServerRef, handlers } from "./call.ts";
 import { contain, type GracefulLogic } from "./contain.ts";
-import { type ExitReason, markExit } from "./exit.ts";
+import { type ExitReason, isAlive, markExit } from "./exit.ts";
+import type { Status } from "./format-status.ts";
 import { noReply, Refusal, Stop } from "./handler-result.ts";
 import type { From } from "./request.ts";
 import { contextOf, whereis } from "./system-context.ts";
@@ -48,6 +49,8 @@ export interface GenServerOptions<State, Input, Calls, Casts, Info extends Event
    * or the shutdown time is over; nothing is served meanwhile.
    */
   terminate?(state: State, reason: ExitReason, server: Server): unknown;
+  /** What inspectors see of the state, see {@link Status}. @default nothing */
+  formatStatus?(state: State): Status;
 }
 
 /** The logic that {@link fromGenServer} makes. */
@@ -156,7 +159,9 @@ export function fromGenServer<
 
   const logic = {
     isGraceful: true as const,
+    behaviour: "gen_server" as const,
     config: options,
+    formatStatus: ({ running }: Current) => options.formatStatus?.(running.state) ?? {},
     getInitialSnapshot(scope: { self: AnyActorRef }, input: Input): Current {
       const timers = new Set<unknown>();
       const server = createServer(scope.self, timers);
@@ -211,11 +216,14 @@ function answer(from: From<unknown>, result: unknown): void {
 
 /** A promise's result is taken in a turn of the server's own. One that fails fails its caller, else the server. */
 function settleLater(self: AnyActorRef, promise: Promise<unknown>, from: From<unknown> | undefined): void {
+  const settled = (event: SettledEvent) => {
+    if (isAlive(self)) self.send(event);
+  };
   promise.then(
-    (result) => self.send({ type: "gen_server.settled", result, from } satisfies SettledEvent),
+    (result) => settled({ type: "gen_server.settled", result, from }),
     (error) => {
       if (from !== undefined) from.fail(error);
-      else self.send({ type: "gen_server.settled", failure: toError(error) } satisfies SettledEvent);
+      else settled({ type: "gen_server.settled", failure: toError(error) });
     },
   );
 }

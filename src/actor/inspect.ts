@@ -1,47 +1,199 @@
-import type { InspectionEvent } from "xstate";
-import { toError } from "../core/errors.ts";
+import type { AnyActorRef, InspectionEvent } from "xstate";
+import { describe, libraryError, toError } from "../core/errors.ts";
 import { telemetryEvent } from "../telemetry/telemetry.ts";
+import { InspectedActor, type InspectedSnapshot, snapshotOf } from "./inspected-actor.ts";
+import { inspectedEvent } from "./inspected-event.ts";
+import { plainData, type Redact } from "./plain-data.ts";
 
 const failed = telemetryEvent("inspection.observer.exception");
 
+/**
+ * An XState inspection event with an {@link InspectedActor} wherever XState has the actor itself, and plain data for its
+ * events and snapshots.
+ */
+export type InspectedEvent = Inspected<InspectionEvent>;
+
+type Inspected<Event> = Event extends InspectionEvent
+  ? Event & { readonly actorRef: InspectedActor } & (Event extends { snapshot: unknown }
+        ? { readonly snapshot: InspectedSnapshot }
+        : unknown) &
+      (Event extends { sourceRef: unknown } ? { readonly sourceRef: InspectedActor | undefined } : unknown)
+  : never;
+
 /** Whoever watches the actors of a system: any XState inspection observer, or a function. */
 export type InspectionObserver =
-  | ((event: InspectionEvent) => void)
-  | { next?(event: InspectionEvent): void; error?(error: unknown): void };
+  | ((event: InspectedEvent) => void)
+  | { next?(event: InspectedEvent): void; error?(error: unknown): void };
 
-/**
- * Wraps an observer so that it harms nothing: XState fails the actor that is being inspected when its inspector
- * throws. An observer that throws is told so by its `error`, once, and hears nothing more.
- *
- * @param onFailure runs when the observer threw, to detach it
- */
-export function harmlessObserver(
-  observer: InspectionObserver,
-  onFailure: () => void,
-): { next(event: InspectionEvent): void } {
-  let isDetached = false;
-  return {
-    next(event) {
-      if (isDetached) return;
-      try {
-        if (typeof observer === "function") observer(event);
-        else observer.next?.(event);
-      } catch (error) {
-        isDetached = true;
-        onFailure();
-        report(observer, error);
-      }
-    },
-  };
+/** An observer, and what of the actors reaches it. */
+export interface Inspection {
+  readonly observer: InspectionObserver;
+  /**
+   * Decides, before anything is made of it, whether an inspection event about `actor` reaches the observer.
+   *
+   * @param type `@xstate.actor`, `@xstate.event`, `@xstate.snapshot`, `@xstate.microstep` or `@xstate.action`
+   * @param event the type of the event that the actor takes or took; null where there is none
+   * @default everything does
+   */
+  filter?(actor: InspectedActor, type: InspectionEvent["type"], event: string | null): boolean;
+  /**
+   * Has the last word on each field of what actors and events show: `undefined` leaves it out, anything else stands for
+   * it. Credentials, arguments and results are no part of what they show.
+   *
+   * @default everything stays as it is
+   */
+  redact?: Redact;
 }
 
-/** Tells the observer, and telemetry: a function has no other way to hear of it. */
-function report(observer: InspectionObserver, thrown: unknown): void {
-  failed.emit({ count: 1 }, { error: toError(thrown) });
-  if (typeof observer === "function") return;
-  try {
-    observer.error?.(thrown);
-  } catch (again) {
-    failed.emit({ count: 1 }, { error: toError(again) });
+/** Whether `value` can watch actors. */
+export function isInspection(value: unknown): value is Inspection | InspectionObserver {
+  if (isObserver(value)) return true;
+  if (typeof value !== "object" || value === null) return false;
+  const { observer, filter, redact } = value as Partial<Record<keyof Inspection, unknown>>;
+  return isObserver(observer) && isOptionalFunction(filter) && isOptionalFunction(redact);
+}
+
+/** What {@link isInspection} takes, for messages. */
+export const inspectionShape = "a function, an observer with next, or {observer, filter, redact}";
+
+/**
+ * Lets an observer watch every actor of a system: first those that live, each below its parent, then all that happens.
+ * It harms nothing: one that throws, or whose filter does, is detached and told so by its `error`, once.
+ *
+ * @returns how to detach it
+ * @throws GenApiError `invalid_option`
+ */
+export function attach(root: AnyActorRef, inspection: Inspection | InspectionObserver): () => void {
+  if (!isInspection(inspection)) {
+    throw libraryError("invalid_option", `inspect must be given ${inspectionShape}, got ${describe(inspection)}`);
   }
+  const inspector = new Inspector("observer" in inspection ? inspection : { observer: inspection });
+  const subscription = root.system.inspect(inspector);
+  inspector.onDetach = () => subscription.unsubscribe();
+  inspector.tellLiving(root, root.sessionId);
+  return () => inspector.detach();
+}
+
+/** Stands between XState, which fails the actor that is inspected when its inspector throws, and one observer. */
+class Inspector {
+  onDetach: (() => void) | undefined;
+  readonly #inspection: Inspection;
+  readonly #actors = new WeakMap<AnyActorRef, InspectedActor>();
+  /** Actors whose end was told. */
+  readonly #ended = new WeakSet<AnyActorRef>();
+  #isDetached = false;
+
+  constructor(inspection: Inspection) {
+    this.#inspection = inspection;
+  }
+
+  detach(): void {
+    this.#isDetached = true;
+    this.onDetach?.();
+  }
+
+  next(event: InspectionEvent): void {
+    const ref = event.actorRef as AnyActorRef;
+    if (event.type === "@xstate.snapshot" && event.snapshot.status !== "active") {
+      if (this.#ended.has(ref)) return;
+      this.#ended.add(ref);
+    }
+    if (event.type === "@xstate.event") this.#tellCrash(event.sourceRef as AnyActorRef | undefined, event.rootId);
+    this.#tell(event);
+  }
+
+  /** Tells of `ref` and those below it, as if they had just been made. */
+  tellLiving(ref: AnyActorRef, rootId: string): void {
+    this.#tell({ type: "@xstate.actor", actorRef: ref, rootId });
+    const snapshot = snapshotOf(ref) as { children?: Record<string, AnyActorRef> } | undefined;
+    for (const child of Object.values(snapshot?.children ?? {})) {
+      if (snapshotOf(child)?.status === "active") this.tellLiving(child, rootId);
+    }
+  }
+
+  /**
+   * An actor that fails at its start has no snapshot told by XState, and one that fails later only after its parent has
+   * handled that: its end is told here, when it tells its parent of it.
+   */
+  #tellCrash(source: AnyActorRef | undefined, rootId: string): void {
+    if (source === undefined || this.#ended.has(source)) return;
+    const snapshot = snapshotOf(source);
+    if (snapshot?.status !== "error") return;
+    this.#ended.add(source);
+    const event = { type: `xstate.error.actor.${source.id}`, actorId: source.id, error: snapshot.error };
+    this.#tell({ type: "@xstate.snapshot", actorRef: source, rootId, event, snapshot });
+  }
+
+  #tell(event: InspectionEvent): void {
+    if (this.#isDetached) return;
+    try {
+      const { observer, filter } = this.#inspection;
+      const actor = this.#actorFor(event.actorRef as AnyActorRef);
+      const about = "event" in event ? event.event.type : null;
+      if (filter !== undefined && !this.#inspection.filter?.(actor, event.type, about)) return;
+      const shown = this.#show(event, actor);
+      const result: unknown = typeof observer === "function" ? observer(shown) : observer.next?.(shown);
+      if (result instanceof Promise) result.catch((error) => this.#fail(error));
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #show(event: InspectionEvent, actor: InspectedActor): InspectedEvent {
+    const { redact } = this.#inspection;
+    const { type, rootId } = event;
+    const head = { type, rootId, actorRef: actor };
+    switch (event.type) {
+      case "@xstate.actor":
+        return head as InspectedEvent;
+      case "@xstate.event": {
+        const sourceRef = event.sourceRef === undefined ? undefined : this.#actorFor(event.sourceRef as AnyActorRef);
+        return { ...head, sourceRef, event: inspectedEvent(event.event, redact) } as InspectedEvent;
+      }
+      case "@xstate.action":
+        return {
+          ...head,
+          action: { type: plainData("type", event.action.type, redact), params: undefined },
+        } as InspectedEvent;
+      default: {
+        const shown = { ...head, event: inspectedEvent(event.event, redact), snapshot: actor.show(event.snapshot) };
+        return ("_transitions" in event ? { ...shown, _transitions: [] } : shown) as InspectedEvent;
+      }
+    }
+  }
+
+  #actorFor(ref: AnyActorRef): InspectedActor {
+    const known = this.#actors.get(ref);
+    if (known !== undefined) return known;
+    const parent = ref._parent === undefined ? undefined : this.#actorFor(ref._parent);
+    const actor = new InspectedActor(ref, parent, this.#inspection.redact);
+    this.#actors.set(ref, actor);
+    return actor;
+  }
+
+  /** Tells the observer, and telemetry: a function has no other way to hear of it. */
+  #fail(thrown: unknown): void {
+    if (this.#isDetached) return;
+    this.detach();
+    report(thrown);
+    const { observer } = this.#inspection;
+    if (typeof observer === "function") return;
+    try {
+      observer.error?.(thrown);
+    } catch (again) {
+      report(again);
+    }
+  }
+}
+
+function report(thrown: unknown): void {
+  failed.emit({ count: 1 }, { error: toError(thrown) });
+}
+
+function isObserver(value: unknown): value is InspectionObserver {
+  return typeof value === "function" || typeof (value as { next?: unknown } | null | undefined)?.next === "function";
+}
+
+function isOptionalFunction(value: unknown): boolean {
+  return value === undefined || typeof value === "function";
 }

@@ -3,6 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import { toError } from "../core/errors.ts";
 import { contain, type GracefulLogic } from "./contain.ts";
 import { isAlive } from "./exit.ts";
+import type { Inspectable, Status } from "./format-status.ts";
 import { contextOf, whereis } from "./system-context.ts";
 
 /** What {@link fromResource}'s `open` is given. */
@@ -31,6 +32,8 @@ export interface Resource<Event extends EventObject = EventObject> {
    * Events are still received meanwhile. The child spec's shutdown bounds it.
    */
   shutdown?(): void | Promise<void>;
+  /** What inspectors see of it while it is open, see {@link Status}. @default nothing */
+  formatStatus?(): Status;
 }
 
 interface Held<Event extends EventObject> {
@@ -60,9 +63,11 @@ export function fromResource<Input = undefined, Event extends EventObject = Even
   type Current = ResourceSnapshot<Event>;
   type Scope = ActorScope<Current, Event | ResourceEvent>;
 
-  const logic: ActorLogic<Current, Event | ResourceEvent, Input> & GracefulLogic = {
+  const logic: ActorLogic<Current, Event | ResourceEvent, Input> & GracefulLogic & Inspectable = {
     isGraceful: true,
+    behaviour: "resource",
     config: open,
+    formatStatus: ({ held }: Current) => held.resource?.formatStatus?.() ?? {},
     getInitialSnapshot: (_scope, input) => ({
       status: "active",
       output: undefined,

@@ -95,6 +95,8 @@ export interface ChildInfo {
   readonly status: ChildStatus;
   readonly type: "worker" | "supervisor";
   readonly restarts: number;
+  /** When it was last started again; milliseconds since 1970, null if it never was. */
+  readonly restartedAt: number | null;
 }
 
 /** `restarting`: its start failed and is tried again. */
@@ -102,13 +104,16 @@ export type ChildStatus = "running" | "restarting" | "stopped";
 
 /** The children in the order of start. */
 export function whichChildren(supervisor: SupervisorRef): readonly ChildInfo[] {
-  return Array.from(supervisor.getSnapshot().supervised.values(), (child) => ({
-    id: child.spec.id,
-    ref: child.ref,
-    status: statusOf(child),
-    type: typeOf(child.spec),
-    restarts: child.restarts,
-  }));
+  return Array.from(supervisor.getSnapshot().supervised.values(), infoOf);
+}
+
+/** Those of the children that have been started again, or are not running though they should be. */
+export function troubledChildren(supervisor: SupervisorRef): readonly ChildInfo[] {
+  const troubled: ChildInfo[] = [];
+  for (const child of supervisor.getSnapshot().supervised.values()) {
+    if (child.restarts > 0 || child.isRestarting) troubled.push(infoOf(child));
+  }
+  return troubled;
 }
 
 /** How many specs, running children, and supervisors and workers among the specs there are. */
@@ -128,7 +133,13 @@ export function countChildren(supervisor: SupervisorRef): {
   return { specs: supervised.size, active, supervisors, workers: supervised.size - supervisors };
 }
 
-function statusOf(child: Child): ChildStatus {
+function infoOf(child: Child): ChildInfo {
+  const { spec, ref, restarts, restartedAt } = child;
+  return { id: spec.id, ref, status: statusOf(child), type: typeOf(spec), restarts, restartedAt };
+}
+
+/** How a child does. */
+export function statusOf(child: Child): ChildStatus {
   if (child.ref !== undefined) return "running";
   return child.isRestarting ? "restarting" : "stopped";
 }

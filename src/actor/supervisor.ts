@@ -23,6 +23,7 @@ import { replyWith } from "./request.ts";
 import { addRestart, affectedChildren, shouldRestart } from "./restart.ts";
 import type { SupervisorEvent, SupervisorLogic } from "./supervisor-requests.ts";
 import { type End, endedSnapshot, type SupervisorSnapshot, supervisorSnapshot } from "./supervisor-snapshot.ts";
+import { supervisorStatus } from "./supervisor-status.ts";
 import { contextOf } from "./system-context.ts";
 
 /** What a supervisor starts, and what it does when a child ends. */
@@ -129,7 +130,9 @@ export function fromSupervisor(options: SupervisorOptions): SupervisorLogic {
   const logic = {
     isSupervisor: true as const,
     isGraceful: true as const,
+    behaviour: "supervisor" as const,
     config: options,
+    formatStatus: ({ supervisor }: Current) => supervisorStatus(strategy, supervisor.children, supervisor.restarts),
     getInitialSnapshot(scope: ActorScope<Current, SupervisorEvent>): Current {
       const supervisor = createSupervisor(scope);
       return Object.assign(supervisorSnapshot(supervisor.children), { supervisor });

@@ -4,6 +4,8 @@ import { type Clock, systemClock } from "../core/clock.ts";
 /** What all actors of one system share. */
 export interface SystemContext {
   readonly clock: Clock;
+  /** The name of the gateway or service node, for telemetry. */
+  program: string;
   /** The owned tables, by name. */
   readonly tables: Map<string, { owner: AnyActorRef; readonly value: unknown }>;
 }
@@ -16,7 +18,11 @@ export function contextOf(ref: AnyActorRef): SystemContext {
   if (known !== undefined) return known;
   // XState holds the clock that the system was started with; its default one cannot tell the time.
   const clock: Partial<Clock> = ref.system._clock;
-  const context = { clock: clock.now === undefined ? systemClock : (clock as Clock), tables: new Map() };
+  const context: SystemContext = {
+    program: "",
+    clock: clock.now === undefined ? systemClock : (clock as Clock),
+    tables: new Map(),
+  };
   contexts.set(ref.system, context);
   return context;
 }

@@ -3,20 +3,22 @@ import { type Clock, systemClock } from "../core/clock.ts";
 import { toError } from "../core/errors.ts";
 import { contain } from "./contain.ts";
 import { exitOf, isAlive, shutdownEvent } from "./exit.ts";
-import { harmlessObserver, type InspectionObserver } from "./inspect.ts";
+import { attach, type Inspection, type InspectionObserver } from "./inspect.ts";
 import { fromSupervisor, type SupervisorOptions } from "./supervisor.ts";
 import type { SupervisorRef } from "./supervisor-requests.ts";
 import { contextOf } from "./system-context.ts";
-import { type TreeNode, treeOf } from "./tree.ts";
+import { type RestartedActor, restartedBelow, type TreeNode, treeOf } from "./tree.ts";
 
 /** A system's name, its time, and its root supervisor. */
 export interface SystemOptions extends SupervisorOptions {
   /** The root's id. */
   readonly name: string;
+  /** The gateway or service node whose tree it is, for telemetry. @default the system's name */
+  readonly program?: string;
   /** @default the machine's */
   readonly clock?: Clock;
   /** Watches every actor from the start. @default nobody */
-  readonly inspect?: InspectionObserver;
+  readonly inspect?: Inspection | InspectionObserver;
 }
 
 /** How a system ended. */
@@ -43,8 +45,10 @@ export interface System {
   table(name: string): unknown;
   /** The supervision tree as it is now. */
   tree(): TreeNode;
-  /** Adds a watcher of every actor; returns how to remove it. Watching slows actors down several times. */
-  inspect(observer: InspectionObserver): () => void;
+  /** The actors that were started again, or are being. */
+  restarted(): readonly RestartedActor[];
+  /** Lets an observer watch every actor, see {@link attach}; returns how to detach it. Watching slows actors down. */
+  inspect(inspection: Inspection | InspectionObserver): () => void;
   /** Stops the children in reverse order of their start, within their shutdown times. */
   shutdown(): Promise<Closed>;
 }
@@ -57,13 +61,15 @@ export interface System {
  * left running then
  */
 export function startSystem(options: SystemOptions): System {
-  const { name, clock = systemClock } = options;
+  const { name, program = name, clock = systemClock } = options;
   const root: SupervisorRef = createActor(contain(fromSupervisor(options)), {
     id: name,
     clock,
-    ...(options.inspect === undefined ? {} : { inspect: harmlessObserver(options.inspect, () => undefined) }),
   });
-  const { tables } = contextOf(root);
+  if (options.inspect !== undefined) attach(root, options.inspect);
+  const context = contextOf(root);
+  context.program = program;
+  const { tables } = context;
   const closed = new Promise<Closed>((resolve) => {
     const ended = () => {
       tables.clear();
@@ -83,10 +89,8 @@ export function startSystem(options: SystemOptions): System {
     names: () => Object.keys(root.system.getAll()),
     table: (key) => tables.get(key)?.value,
     tree: () => treeOf(root),
-    inspect(observer) {
-      const subscription = root.system.inspect(harmlessObserver(observer, () => subscription.unsubscribe()));
-      return () => subscription.unsubscribe();
-    },
+    restarted: () => restartedBelow(root),
+    inspect: (inspection) => attach(root, inspection),
     shutdown() {
       if (isAlive(root)) root.send(shutdownEvent);
       return closed;

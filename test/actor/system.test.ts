@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type AnyActorRef, setup } from "xstate";
+import { setup } from "xstate";
 import { childSpec } from "../../src/actor/child-spec.ts";
 import { fromDynamicSupervisor } from "../../src/actor/dynamic-supervisor.ts";
 import { kill } from "../../src/actor/exit.ts";
@@ -158,7 +158,7 @@ describe("an inspector", () => {
       name: "root",
       children: [{ id: "a", name: "a", logic: idle }],
       inspect: (event) => {
-        if (event.type === "@xstate.actor") ids.add((event.actorRef as AnyActorRef).id);
+        if (event.type === "@xstate.actor") ids.add(event.actorRef.id);
         if (event.type === "@xstate.snapshot") statuses.push(event.snapshot.status);
       },
     });

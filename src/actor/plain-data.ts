@@ -1,0 +1,74 @@
+import { isGenApiError } from "../core/errors.ts";
+
+/** Has the last word on what is shown: called with each field's name and value. `undefined` leaves the field out. */
+export type Redact = (key: string, value: unknown) => unknown;
+
+const maxTextLength = 300;
+const maxItems = 50;
+const maxDepth = 5;
+const withheld = "[withheld]";
+
+/**
+ * A copy of `value` that any serialiser takes: no cycles, no classes, no functions, and bounded in length, width and
+ * depth. Never throws.
+ */
+export function plainData(key: string, value: unknown, redact: Redact | undefined, depth = 0): unknown {
+  try {
+    return copied(redact === undefined ? value : redact(key, value), redact, depth);
+  } catch {
+    return withheld;
+  }
+}
+
+/** An error as it is shown: never its stack, its cause, or what else it carries. */
+function plainError(error: Error, redact: Redact | undefined, depth: number): unknown {
+  const { name, message } = error;
+  const code = isGenApiError(error) ? error.code : (error as { code?: unknown }).code;
+  return fields(typeof code === "string" ? { name, code, message } : { name, message }, redact, depth);
+}
+
+function copied(value: unknown, redact: Redact | undefined, depth: number): unknown {
+  switch (typeof value) {
+    case "string":
+      return shortText(value);
+    case "number":
+      return Number.isFinite(value) ? value : String(value);
+    case "bigint":
+      return String(value);
+    case "boolean":
+      return value;
+    case "object":
+      break;
+    default:
+      return undefined;
+  }
+  if (value === null) return null;
+  if (depth >= maxDepth) return "…";
+  if (value instanceof Error) return plainError(value, redact, depth);
+  if (value instanceof Date) return String(value.toJSON());
+  if (Array.isArray(value)) {
+    const items = value.slice(0, maxItems).map((item, at) => plainData(String(at), item, redact, depth + 1) ?? null);
+    return value.length > maxItems ? [...items, `… ${value.length - maxItems} more`] : items;
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype === Object.prototype || prototype === null) return fields(value, redact, depth);
+  return `[${value.constructor?.name ?? "object"}]`;
+}
+
+function fields(value: object, redact: Redact | undefined, depth: number): Record<string, unknown> {
+  const shown: Record<string, unknown> = {};
+  for (const [key, field] of Object.entries(value).slice(0, maxItems)) {
+    const copy = plainData(key, field, redact, depth + 1);
+    // Plain assignment would take it for the prototype.
+    if (copy !== undefined && key !== "__proto__") shown[key] = copy;
+  }
+  return shown;
+}
+
+/** Text without what URLs carry of credentials, cut. */
+function shortText(text: string): string {
+  // Cut first, so that what is searched is bounded; a URL that is cut in its credentials has none of them shown.
+  const start = text.length > 2 * maxTextLength ? text.slice(0, 2 * maxTextLength) : text;
+  const safe = start.replace(/:\/\/\S*@/g, "://…@").replace(/(:\/\/[^\s?#"']*)\?[^\s"']*/g, "$1?…");
+  return safe.length > maxTextLength ? `${safe.slice(0, maxTextLength)}…` : safe;
+}
