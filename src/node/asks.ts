@@ -1,0 +1,66 @@
+import type { Clock } from "../core/clock.ts";
+import { type GenApiError, libraryError } from "../core/errors.ts";
+import { askError } from "./ask-failure.ts";
+import { encodeForeign } from "./frame-codec.ts";
+import { fromNode, fromNodeLimits, maxAsks } from "./node-protocol.ts";
+import type { Outbox } from "./outbox.ts";
+
+interface Ask {
+  readonly name: string;
+  readonly timer: unknown;
+  resolve(answer: unknown): void;
+  reject(error: GenApiError): void;
+}
+
+/** What a node has asked a gateway and waits for. */
+export class Asks {
+  readonly #outbox: Outbox;
+  readonly #clock: Clock;
+  readonly #timeoutMs: number;
+  readonly #pending = new Map<number, Ask>();
+  #count = 0;
+
+  constructor(outbox: Outbox, clock: Clock, timeoutMs: number) {
+    this.#outbox = outbox;
+    this.#clock = clock;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** @throws GenApiError (as a rejection) `unavailable`, `timeout`, `invalid_request`, and what the gateway refused with */
+  async ask(name: string, body: unknown): Promise<unknown> {
+    if (this.#pending.size >= maxAsks) {
+      throw libraryError("unavailable", `The gateway has ${maxAsks} things to answer, as many as it may`);
+    }
+    const number = this.#count++;
+    this.#outbox.put(encodeForeign([fromNode.ask, number, name, body], fromNodeLimits));
+    return new Promise((resolve, reject) => {
+      const timer = this.#clock.setTimeout(() => {
+        // It counts until it is answered: for the gateway, which closes on too many, it does too.
+        reject(libraryError("timeout", `The gateway did not answer "${name}" within ${this.#timeoutMs} ms`));
+      }, this.#timeoutMs);
+      this.#pending.set(number, { name, timer, resolve, reject });
+    });
+  }
+
+  /** The gateway's answer; to one that was given up, nothing happens. */
+  answered(number: number, succeeded: boolean, body: unknown): void {
+    const ask = this.#take(number);
+    if (succeeded) ask?.resolve(body);
+    else ask?.reject(askError(body));
+  }
+
+  /** No answer comes any more. */
+  fail(reason: string): void {
+    for (const number of [...this.#pending.keys()]) {
+      const ask = this.#take(number);
+      ask?.reject(libraryError("unavailable", `The gateway was lost before it answered "${ask.name}": ${reason}`));
+    }
+  }
+
+  #take(number: number): Ask | undefined {
+    const ask = this.#pending.get(number);
+    this.#pending.delete(number);
+    this.#clock.clearTimeout(ask?.timer);
+    return ask;
+  }
+}

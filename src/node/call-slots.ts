@@ -1,0 +1,80 @@
+import { maxCallsInFlight } from "./node-protocol.ts";
+
+/** What is kept in slots: the table writes its id. */
+export interface Numbered {
+  id: number;
+}
+
+/**
+ * The calls of a gateway at a node, by id. An id is a slot plus a multiple of the number of slots, so that what is said
+ * late of a call that was given up is not taken for another call's. Not a Map: with calls coming and going by the
+ * thousand it keeps those that have gone until the next full collection.
+ */
+export class CallSlots<Item extends Numbered> {
+  protected readonly items: (Item | null)[] = [];
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Keeps an item under this id. @returns false where the id cannot be, or its slot is taken */
+  put(id: number, item: Item): boolean {
+    const slot = id % maxCallsInFlight;
+    if (!Number.isSafeInteger(id) || id < 0 || this.items[slot]) return false;
+    while (this.items.length < slot) this.items.push(null);
+    item.id = id;
+    this.items[slot] = item;
+    this.#size++;
+    return true;
+  }
+
+  get(id: number): Item | null {
+    const item = this.items[id % maxCallsInFlight] ?? null;
+    return item !== null && item.id === id ? item : null;
+  }
+
+  /** Takes out an item. @returns its slot, or -1 where it is not here */
+  delete(item: Item): number {
+    const slot = item.id % maxCallsInFlight;
+    if (this.items[slot] !== item) return -1;
+    this.items[slot] = null;
+    this.#size--;
+    return slot;
+  }
+
+  /** Takes all out. */
+  clear(): Item[] {
+    const items = this.items.filter((item) => item !== null);
+    this.items.length = 0;
+    this.#size = 0;
+    return items;
+  }
+}
+
+/** The gateway's side of it: gives the ids. */
+export class NumberedCalls<Item extends Numbered> extends CallSlots<Item> {
+  readonly #nextIds: number[] = [];
+  readonly #free: number[] = [];
+
+  /** Keeps an item under an id of its own. There must be room. */
+  add(item: Item): void {
+    const slot = this.#free.pop() ?? this.items.length;
+    const id = this.#nextIds[slot] ?? slot;
+    this.#nextIds[slot] = id + maxCallsInFlight;
+    this.put(id, item);
+  }
+
+  /** Whether an item has, or had, this id. */
+  hasGiven(id: unknown): boolean {
+    if (!Number.isSafeInteger(id)) return false;
+    const next = this.#nextIds[(id as number) % maxCallsInFlight];
+    return next !== undefined && (id as number) < next;
+  }
+
+  override delete(item: Item): number {
+    const slot = super.delete(item);
+    if (slot !== -1) this.#free.push(slot);
+    return slot;
+  }
+}

@@ -1,0 +1,153 @@
+import { libraryError } from "../core/errors.ts";
+
+/** How much one message may hold: what it costs to read does not follow from its length. */
+export interface FrameLimits {
+  readonly entries: number;
+  /** Lists, maps, what they hold, and keys. So many bytes hold no more: a longer message has only one entry. */
+  readonly values: number;
+}
+
+/** How deep the values of a frame may nest; a call's arguments begin at the third level and may have 32. */
+export const maxFrameDepth = 64;
+
+// How many values each open container still lacks, keys included, and whether it is a map.
+const missing = new Float64Array(maxFrameDepth + 1);
+const isMap = new Uint8Array(maxFrameDepth + 1);
+
+/**
+ * Checks that bytes are whole MessagePack values of the plain kinds (null, booleans, numbers, texts, lists, maps with
+ * texts as keys, timestamps), before anything is decoded: what a length promises is there, nothing nests too deep, there
+ * are not too many, and no extension makes the decoder build objects of classes.
+ *
+ * @throws GenApiError `invalid_request`
+ */
+export function checkFrame(bytes: Uint8Array, limits: FrameLimits): void {
+  const end = bytes.length;
+  const maxValues = limits.values;
+  const maxEntries = end > maxValues ? 1 : limits.entries;
+  let entries = 0;
+  let values = 0;
+  let at = 0;
+  let depth = 0;
+  while (at < end) {
+    const token = bytes[at++] as number;
+    if (++values > maxValues) throw unreadable(`it holds more than ${maxValues} values`);
+    if (depth === 0 && ++entries > maxEntries) throw unreadable(`it holds more than ${count(maxEntries)}`);
+    let children = -1;
+    let map = 0;
+    if (depth > 0 && isMap[depth] === 1 && ((missing[depth] as number) & 1) === 0 && !isText(token)) {
+      throw unreadable("a map has a key that is no text");
+    }
+    if (token < 0x80 || token >= 0xe0) {
+      // A small whole number.
+    } else if (token < 0x90) {
+      children = (token & 0x0f) * 2;
+      map = 1;
+    } else if (token < 0xa0) {
+      children = token & 0x0f;
+    } else if (token < 0xc0) {
+      at += token & 0x1f;
+    } else {
+      switch (token) {
+        case 0xc0:
+        case 0xc2:
+        case 0xc3:
+          break;
+        case 0xcc:
+        case 0xd0:
+          at += 1;
+          break;
+        case 0xcd:
+        case 0xd1:
+          at += 2;
+          break;
+        case 0xca:
+        case 0xce:
+        case 0xd2:
+          at += 4;
+          break;
+        case 0xcb:
+          at += 8;
+          break;
+        case 0xd9:
+          at += 1 + number(bytes, at, 1);
+          break;
+        case 0xda:
+          at += 2 + number(bytes, at, 2);
+          break;
+        case 0xdb:
+          at += 4 + number(bytes, at, 4);
+          break;
+        case 0xdc:
+          children = number(bytes, at, 2);
+          at += 2;
+          break;
+        case 0xdd:
+          children = number(bytes, at, 4);
+          at += 4;
+          break;
+        case 0xde:
+          children = number(bytes, at, 2) * 2;
+          map = 1;
+          at += 2;
+          break;
+        case 0xdf:
+          children = number(bytes, at, 4) * 2;
+          map = 1;
+          at += 4;
+          break;
+        case 0xd6:
+          at += timestamp(bytes, at, 4);
+          break;
+        case 0xd7:
+          at += timestamp(bytes, at, 8);
+          break;
+        case 0xc7:
+          if (bytes[at] !== 12) throw notPlain(token);
+          at += 1 + timestamp(bytes, at + 1, 12);
+          break;
+        default:
+          throw notPlain(token);
+      }
+    }
+    if (at > end || children > end - at) throw unreadable("it ends before its last value");
+    if (children > 0) {
+      if (depth === maxFrameDepth) throw unreadable(`its values nest deeper than ${maxFrameDepth}`);
+      depth++;
+      missing[depth] = children;
+      isMap[depth] = map;
+      continue;
+    }
+    while (depth > 0 && --(missing as { [at: number]: number })[depth]! === 0) depth--;
+  }
+  if (depth > 0) throw unreadable("it ends before its last value");
+}
+
+function count(entries: number): string {
+  return entries === 1 ? "one entry, and is long" : `${entries} entries`;
+}
+
+function isText(token: number): boolean {
+  return (token >= 0xa0 && token < 0xc0) || (token >= 0xd9 && token <= 0xdb);
+}
+
+/** A big-endian number; NaN, which no position survives, where there are too few bytes. */
+function number(bytes: Uint8Array, at: number, size: 1 | 2 | 4): number {
+  if (at + size > bytes.length) throw unreadable("it ends before its last value");
+  let value = 0;
+  for (let index = 0; index < size; index++) value = value * 256 + (bytes[at + index] as number);
+  return value;
+}
+
+function timestamp(bytes: Uint8Array, at: number, size: number): number {
+  if (bytes[at] !== 0xff) throw notPlain(bytes[at] ?? 0);
+  return 1 + size;
+}
+
+function notPlain(token: number): Error {
+  return unreadable(`it holds what is neither plain data nor a date (0x${token.toString(16)})`);
+}
+
+function unreadable(why: string): Error {
+  return libraryError("invalid_request", `A frame cannot be read: ${why}`);
+}

@@ -1,0 +1,202 @@
+import type { ConnectionOptions, NatsConnection } from "@nats-io/transport-node";
+import { type Backoff, backoffMs } from "../../core/backoff.ts";
+import type { Clock } from "../../core/clock.ts";
+import { libraryError, toError } from "../../core/errors.ts";
+import { BrokerLink } from "./broker-link.ts";
+import { importNatsPackages, type NatsPackages } from "./nats-packages.ts";
+import { SocketTrace, startTracing, stopTracing } from "./socket-trace.ts";
+
+/** What a {@link Broker} needs, and whom it tells. */
+export interface BrokerOptions {
+  readonly connection: ConnectionOptions;
+  /** Whether every server that is named is on this machine. */
+  readonly isLoopback: boolean;
+  /** Without a `pushToken`, gateways and nodes speak only over a server that listens on this machine alone. */
+  readonly hasToken: boolean;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** There is a connection to NATS. What it opens on the link ends with the link. */
+  connected(link: BrokerLink, packages: NatsPackages): void;
+  /** The connection of the last `connected` is lost. */
+  lost(reason: string): void;
+  /** Something failed that will be tried again, or that the server forbids. */
+  troubled(error: Error): void;
+  /** Nothing will help: a package is missing. */
+  failed(error: unknown): void;
+}
+
+const backoff: Backoff = { firstMs: 100, maxMs: 2_000 };
+
+// A server that is stopped, not ended, is noticed after two pings without an answer.
+const pingIntervalMs = 3_000;
+const connectTimeoutMs = 5_000;
+
+// What is on its way when the transport closes has so long to leave.
+const flushMs = 1_000;
+
+/**
+ * Keeps a connection to NATS: from the start, though no server may be there yet, and again whenever it is lost. Whoever
+ * uses it starts anew with each connection, so nothing depends on what was lost in between.
+ */
+export class Broker {
+  readonly #options: BrokerOptions;
+  readonly #trace = new SocketTrace();
+  #connection: NatsConnection | null = null;
+  #link: BrokerLink | null = null;
+  #isClosed = false;
+  #attempts = 0;
+  /** The server that is dialed again, if one is. */
+  #dialed: string | null = null;
+  #waitMs = 0;
+  #wake: (() => void) | null = null;
+
+  constructor(options: BrokerOptions) {
+    this.#options = options;
+    startTracing();
+    this.#run().catch((error) => options.failed(error));
+  }
+
+  /** Ends the connection; what was published before still leaves, if it can within a second. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#wake?.();
+    const connection = this.#connection;
+    const isConnected = this.#link !== null;
+    this.#lose("the transport was closed");
+    if (connection === null) this.#trace.destroy();
+    else this.#end(connection, isConnected).catch((error) => this.#options.troubled(toError(error)));
+    stopTracing();
+  }
+
+  async #run(): Promise<void> {
+    const packages = await importNatsPackages();
+    while (!this.#isClosed) {
+      try {
+        await this.#stayConnected(packages);
+      } catch (error) {
+        this.#trace.destroy();
+        if (!this.#isClosed) this.#options.troubled(unreachable(toError(error)));
+      }
+      if (!this.#isClosed) await this.#pause();
+    }
+  }
+
+  /** Resolves when the connection has ended for good; the client itself connects again before that. */
+  async #stayConnected(packages: NatsPackages): Promise<void> {
+    const connection = await this.#trace.run(() =>
+      packages.transport.connect({
+        ...this.#options.connection,
+        reconnect: true,
+        maxReconnectAttempts: -1,
+        ignoreAuthErrorAbort: true,
+        waitOnFirstConnect: false,
+        timeout: connectTimeoutMs,
+        pingInterval: pingIntervalMs,
+        noAsyncTraces: true,
+        reconnectDelayHandler: () => this.#waitMs,
+      }),
+    );
+    if (this.#isClosed) {
+      this.#trace.destroy();
+      return connection.close();
+    }
+    this.#connection = connection;
+    this.#begin(connection, packages);
+    try {
+      for await (const status of connection.status()) {
+        if (status.type === "disconnect") this.#disconnected(status.server);
+        else if (status.type === "close") this.#lose("the connection to NATS was lost");
+        else if (status.type === "reconnecting") this.#reconnecting(connection.getServer());
+        else if (status.type === "reconnect") this.#begin(connection, packages);
+        else if (status.type === "error") this.#options.troubled(status.error);
+      }
+      const error = await connection.closed();
+      if (error instanceof Error) throw error;
+    } finally {
+      this.#connection = null;
+      this.#lose("the connection to NATS was closed");
+      await connection.close();
+    }
+  }
+
+  #begin(connection: NatsConnection, packages: NatsPackages): void {
+    if (this.#isClosed) return;
+    this.#attempts = 0;
+    this.#dialed = null;
+    this.#lose("connected anew");
+    const { isLoopback, hasToken, connected, troubled, failed } = this.#options;
+    const link = new BrokerLink(connection, isLoopback, failed);
+    this.#link = link;
+    if (!hasToken && !link.isLoopback) troubled(needsToken(connection));
+    connected(link, packages);
+  }
+
+  #disconnected(server: string): void {
+    this.#lose("the connection to NATS was lost");
+    if (!this.#isClosed)
+      this.#options.troubled(libraryError("unavailable", `Lost the connection to NATS at ${server}`));
+  }
+
+  /** The client dials this server now. That it did not reach the one before is all that it tells of it. */
+  #reconnecting(server: string): void {
+    const failed = this.#dialed;
+    this.#dialed = server;
+    this.#waitMs = this.#nextWaitMs();
+    if (failed === null || this.#isClosed) return;
+    this.#options.troubled(libraryError("unavailable", `No connection to NATS at ${failed}`));
+  }
+
+  #lose(reason: string): void {
+    if (this.#link === null) return;
+    this.#link.end();
+    this.#link = null;
+    this.#options.lost(reason);
+  }
+
+  async #end(connection: NatsConnection, isConnected: boolean): Promise<void> {
+    if (isConnected) await this.#flushed(connection);
+    await connection.close();
+    this.#trace.destroy();
+  }
+
+  #flushed(connection: NatsConnection): Promise<void> {
+    const { clock } = this.#options;
+    return new Promise((resolve) => {
+      const timer = clock.setTimeout(resolve, flushMs);
+      const done = () => {
+        clock.clearTimeout(timer);
+        resolve();
+      };
+      // A connection that is lost meanwhile has nothing left to say.
+      connection.flush().then(done, done);
+    });
+  }
+
+  #pause(): Promise<void> {
+    const { clock } = this.#options;
+    return new Promise((resolve) => {
+      const timer = clock.setTimeout(resolve, this.#nextWaitMs());
+      this.#wake = () => {
+        clock.clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #nextWaitMs(): number {
+    this.#attempts += 1;
+    return backoffMs(backoff, Math.min(this.#attempts, 30), this.#options.random());
+  }
+}
+
+function needsToken({ info }: NatsConnection): Error {
+  const where = `The NATS server listens at ${info?.host}, beyond this machine`;
+  return libraryError("unauthenticated", `${where}: without a pushToken gateways and nodes do not speak over it`);
+}
+
+/** Which address refused a connection, the client's error does not say, but its cause. */
+function unreachable(error: Error): Error {
+  const cause = error.cause instanceof Error ? ` (${error.cause.message})` : "";
+  return libraryError("unavailable", `No connection to NATS: ${error.message}${cause}`, { cause: error });
+}

@@ -1,0 +1,201 @@
+import type { Msg, PublishOptions, Subscription } from "@nats-io/transport-node";
+import { messageOf, toError } from "../../core/errors.ts";
+import type { Pipe, PipeReceiver } from "../pipe.ts";
+import type { BrokerLink } from "./broker-link.ts";
+import { MessageReader, messageOfNumber, numberOf, partNumberOf, partsOf } from "./message-parts.ts";
+
+/** What makes a {@link NatsPipe}. */
+export interface NatsPipeOptions {
+  readonly link: BrokerLink;
+  /** The other end, for people. */
+  readonly peer: string;
+  /** The node that alone can have sent what comes here, by the subjects' permissions; at a gateway. */
+  readonly peerName?: string;
+  /** What this end hears, without the last token. */
+  readonly inward: string;
+  /** What the other end hears, without the last token. */
+  readonly outward: string;
+  /** Called once, when the pipe has ended. */
+  ended(pipe: NatsPipe): void;
+}
+
+/** The largest message, bytes; larger ones close the pipe. */
+const maxMessageBytes = 64 * 1024 * 1024;
+
+/** The largest message of an end that has not proven who it is, bytes. */
+const maxUnprovenBytes = 64 * 1024;
+
+/** What may wait for the connection to NATS, bytes; with more the pipe closes. */
+const maxBacklogBytes = 256 * 1024 * 1024;
+
+const maxReasonBytes = 500;
+
+/**
+ * A pipe over two subjects. It lives as long as its one subscription: once that is gone, on either end and for whatever
+ * reason, the server tells the other end at its next message that nobody listens.
+ */
+export class NatsPipe implements Pipe {
+  readonly peer: string;
+  readonly peerName?: string;
+  readonly isLoopback: boolean;
+  readonly #link: BrokerLink;
+  readonly #inward: string;
+  readonly #messages: string;
+  readonly #ended: (pipe: NatsPipe) => void;
+  readonly #subscription: Subscription;
+  readonly #reader = new MessageReader();
+  // Of every message only this differs; made once, because the client reads it at once.
+  readonly #publishOptions: PublishOptions & { reply: string } = { reply: "" };
+  #receiver: PipeReceiver | null = null;
+  #accepted: (() => void) | null = null;
+  #sent = 0;
+  #isClosed = false;
+  #reason = "";
+
+  constructor({ link, peer, peerName, inward, outward, ended }: NatsPipeOptions) {
+    this.#link = link;
+    this.peer = peer;
+    if (peerName !== undefined) this.peerName = peerName;
+    this.isLoopback = link.isLoopback;
+    this.#inward = inward;
+    this.#messages = `${outward}.m`;
+    this.#ended = ended;
+    // Two tokens would not match: what is heard are the other end's messages and the server's "nobody listens".
+    this.#subscription = link.subscribe(`${inward}.*`, (error, message) => this.#heard(error, message));
+  }
+
+  get bufferedBytes(): number {
+    return this.#link.backlogBytes;
+  }
+
+  /** Whether a receiver took it for proven; read before the receiver hears of the end. */
+  get wasUp(): boolean {
+    return this.#receiver?.isUp ?? false;
+  }
+
+  /** Gives the pipe its receiver; from now on messages are taken. */
+  receiveWith(receiver: PipeReceiver): void {
+    this.#receiver = receiver;
+    if (this.#isClosed) receiver.closed(this.#reason);
+  }
+
+  /** At a gateway: tells the node that the pipe is open. */
+  accept(): void {
+    this.#publish(this.#messages, emptyMessage, acceptToken);
+  }
+
+  /** At a node: asks a gateway for the pipe. `accepted` is called when it is open; until then nothing else is heard. */
+  request(subject: string, payload: Uint8Array, accepted: () => void): void {
+    this.#accepted = accepted;
+    this.#publish(subject, payload, openToken);
+  }
+
+  send(message: Uint8Array): void {
+    if (this.#isClosed) return;
+    const number = this.#sent;
+    this.#sent += 1;
+    const { length } = message;
+    const { maxPayloadBytes, backlogBytes } = this.#link;
+    if (length > maxMessageBytes) {
+      this.close(`a message of ${length} bytes was to be sent; ${maxMessageBytes} are allowed`);
+    } else if (backlogBytes > maxBacklogBytes) {
+      this.close("NATS takes messages slower than they come");
+    } else if (length <= maxPayloadBytes) {
+      this.#publish(this.#messages, message, numberOf(number));
+    } else {
+      this.#sendParts(message, number, maxPayloadBytes);
+    }
+  }
+  close(reason: string): void {
+    if (this.#isClosed) return;
+    // How much has come tells the other end what of its messages certainly has not.
+    const notice = Buffer.from(`${this.#reader.count} ${reason}`, "utf8").subarray(0, maxReasonBytes);
+    this.#link.publish(this.#messages, notice);
+    this.end(reason);
+  }
+
+  /** Ends this end alone: the other one is gone, or hears it by other means. */
+  end(reason: string, undeliveredFrom?: number): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#reason = reason;
+    this.#accepted = null;
+    this.#subscription.unsubscribe();
+    this.#ended(this);
+    if (undeliveredFrom === undefined) this.#receiver?.closed(reason);
+    else this.#receiver?.closed(reason, undeliveredFrom);
+  }
+
+  #sendParts(message: Uint8Array, number: number, maxPayloadBytes: number): void {
+    const { length } = message;
+    const parts = partsOf(length, maxPayloadBytes);
+    for (let part = 0; part < parts; part += 1) {
+      const start = part * maxPayloadBytes;
+      this.#publish(
+        this.#messages,
+        message.subarray(start, Math.min(start + maxPayloadBytes, length)),
+        partNumberOf(number, part, parts),
+      );
+    }
+  }
+
+  #publish(subject: string, payload: Uint8Array, number: string): void {
+    if (this.#isClosed) return;
+    this.#publishOptions.reply = `${this.#inward}.${number}`;
+    const problem = this.#link.publish(subject, payload, this.#publishOptions);
+    if (problem !== null) this.end(problem);
+  }
+
+  #heard(error: Error | null, message: Msg): void {
+    if (this.#isClosed) return;
+    if (error !== null) {
+      this.end(`NATS refused the subscription: ${error.message}`);
+      return;
+    }
+    const reply = message.reply ?? "";
+    const number = lastToken(reply);
+    // Only messages carry a reply subject; the server's word and the other end's farewell do not.
+    if (reply === "") this.#heardEnd(message);
+    else if (number === acceptToken) this.#heardAccept();
+    else if (this.#receiver === null) this.close("a message came before the pipe was open");
+    else this.#heardMessage(this.#receiver, number, message.data);
+  }
+
+  #heardMessage(receiver: PipeReceiver, number: string, data: Uint8Array): void {
+    const whole = this.#reader.next(number, data, receiver.isUp ? maxMessageBytes : maxUnprovenBytes);
+    if (whole === null) return;
+    if (typeof whole === "string") {
+      this.close(whole);
+      return;
+    }
+    try {
+      receiver.received(whole);
+    } catch (thrown) {
+      this.close(messageOf(toError(thrown)));
+    }
+  }
+
+  #heardAccept(): void {
+    const accepted = this.#accepted;
+    this.#accepted = null;
+    accepted?.();
+  }
+
+  #heardEnd(message: Msg): void {
+    if (message.headers?.code === 503) {
+      this.end("nobody listens at the other end", messageOfNumber(lastToken(message.subject)) ?? 0);
+      return;
+    }
+    const [count = "", ...words] = message.string().split(" ");
+    const received = /^\d{1,15}$/.test(count) ? Number(count) : this.#sent;
+    const reason = words.join(" ") || "the other end closed the pipe";
+    if (received < this.#sent) this.end(reason, received);
+    else this.end(reason);
+  }
+}
+
+const emptyMessage = new Uint8Array(0);
+const acceptToken = "accept";
+const openToken = "open";
+
+const lastToken = (subject: string): string => subject.slice(subject.lastIndexOf(".") + 1);

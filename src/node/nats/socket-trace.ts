@@ -1,0 +1,50 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import type { Socket } from "node:net";
+
+const opening = new AsyncLocalStorage<SocketTrace>();
+const channel = "net.client.socket";
+
+/**
+ * The TCP sockets that a piece of code opens. The NATS client gives up on a server that takes connections but says
+ * nothing, as a stopped process does, without closing its socket, which would keep the program alive; and an attempt to
+ * connect cannot be taken back. Who knows the sockets can close them.
+ */
+export class SocketTrace {
+  #sockets: Socket[] = [];
+
+  /** Runs `open`; sockets opened by it, and later by what it started, belong to this trace. */
+  run<Result>(open: () => Promise<Result>): Promise<Result> {
+    return opening.run(this, open);
+  }
+
+  /** @internal */
+  opened(socket: Socket): void {
+    this.#sockets = this.#sockets.filter((other) => !other.destroyed);
+    this.#sockets.push(socket);
+  }
+
+  /** Closes all of them at once. */
+  destroy(): void {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#sockets = [];
+  }
+}
+
+function onSocket(message: unknown): void {
+  opening.getStore()?.opened((message as { socket: Socket }).socket);
+}
+
+let users = 0;
+
+/** Sockets are looked at as long as somebody traces them. */
+export function startTracing(): void {
+  if (users === 0) subscribe(channel, onSocket);
+  users += 1;
+}
+
+/** Undoes one {@link startTracing}. */
+export function stopTracing(): void {
+  users -= 1;
+  if (users === 0) unsubscribe(channel, onSocket);
+}
