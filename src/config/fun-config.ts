@@ -33,6 +33,11 @@ const funConfigSchema = z.strictObject({
     z.union([z.literal("local"), z.array(name).min(1), mfaObject]),
     '"local", a list of node names or a resolver {module, function, args}',
   ),
+  /** How long the answer of a resolver is kept, milliseconds; 0 asks it for every request. */
+  nodesTtlMs: z
+    .int({ error: must("a whole number of milliseconds") })
+    .min(0, { error: must("a whole number of milliseconds") })
+    .default(5_000),
   chooseNodeMode: described(
     z.union([
       z.enum(["random", "hash", "roundRobin"]),

@@ -13,6 +13,7 @@ test("a minimal configuration gets the documented defaults", () => {
     service: "users",
     requestType: "get",
     nodes: "local",
+    nodesTtlMs: 5_000,
     timeout: 5_000,
     mfa: { module: "users", function: "get", args: [] },
     chooseNodeMode: "random",

@@ -1,0 +1,117 @@
+import type { Clock } from "../core/clock.ts";
+import { describe, libraryError, messageOf, toError } from "../core/errors.ts";
+import { shown } from "../core/faults.ts";
+import { within } from "../core/within.ts";
+import type { PulledFunctions, PulledOutcome } from "./config-receiver.ts";
+import type { Mfa } from "./fun-config.ts";
+import { isList } from "./function-sets.ts";
+import { OwnTimers } from "./own-timers.ts";
+import type { PullFunctions } from "./service-config.ts";
+
+/** What is pulled, and from whom. */
+export interface PullPlan extends PullFunctions {
+  readonly nodes: readonly string[] | Mfa;
+}
+
+/** What a pull needs of the gateway. */
+export interface PullSources {
+  readonly clock: Clock;
+  /** Milliseconds for each call of a node. */
+  readonly pullTimeoutMs: number;
+  /** Whether the node can be called for the service now. */
+  isLive(node: string, service: string): boolean;
+  /** The names that a resolver returns, perhaps as a promise, or the list itself. */
+  resolveNodes(nodes: readonly string[] | Mfa): unknown;
+  /** Calls a function of the `modules` of a node that serves the service, or of its built-in module. */
+  callNode(node: string, service: string, mfa: Mfa, timeoutMs: number): Promise<unknown>;
+}
+
+/** The set that a pull renews, and who keeps it. */
+export interface PullTarget {
+  readonly service: string;
+  /** Its name among the service's sets. */
+  readonly set: string;
+  /** Whether this version of the set is registered. */
+  isCurrent(configVersion: string): boolean;
+  /** Registers what was pulled. */
+  pulled(functions: PulledFunctions): Promise<PulledOutcome>;
+}
+
+/** How a pull ended; of one that failed with all nodes there is an error instead. */
+export interface PullOutcome extends PulledOutcome {
+  readonly node: string;
+}
+
+/**
+ * Pulls a service once: asks its live nodes one after another until one answers rightly.
+ *
+ * @throws GenApiError `unavailable` that says of each node why not
+ */
+export async function pullFunctions(
+  target: PullTarget,
+  plan: PullPlan,
+  sources: PullSources,
+  signal: AbortSignal,
+): Promise<PullOutcome> {
+  const timers = new OwnTimers(sources.clock);
+  signal.addEventListener("abort", () => timers.close(), { once: true });
+  const { service } = target;
+  const bounded = <Value>(promise: Promise<Value> | Value) => limited(promise, sources.pullTimeoutMs, timers);
+  const names = namesIn(await bounded(sources.resolveNodes(plan.nodes)), service);
+  const live = names.filter((node) => sources.isLive(node, service));
+  const problems: string[] = [];
+  for (const node of live) {
+    if (signal.aborted) break;
+    try {
+      return { node, ...(await pullFrom(node, names, target, plan, { ...sources, bounded })) };
+    } catch (thrown) {
+      problems.push(`${node}: ${messageOf(toError(thrown))}`);
+    }
+  }
+  const why =
+    live.length === 0 ? `none of its nodes is live (${names.join(", ") || "there are none"})` : problems.join("; ");
+  throw libraryError("unavailable", `The service "${service}" could not be pulled: ${why}`);
+}
+
+async function pullFrom(
+  node: string,
+  allowedNodes: readonly string[],
+  target: PullTarget,
+  plan: PullPlan,
+  { callNode, pullTimeoutMs, bounded }: PullSources & { bounded<Value>(promise: Promise<Value>): Promise<Value> },
+): Promise<PulledOutcome> {
+  const ask = (mfa: Mfa) => bounded(callNode(node, target.service, mfa, pullTimeoutMs));
+  // The version first: functions that change in between are then pulled again, not missed.
+  const configVersion = plan.version === null ? null : versionIn(await ask(plan.version));
+  if (configVersion !== null && target.isCurrent(configVersion)) return { isChanged: false, accepted: 0, refused: 0 };
+  const functions = await ask(plan.functions);
+  const { service, set } = target;
+  const nodes = isList(plan.nodes) ? [...new Set(plan.nodes)].sort() : plan.nodes;
+  return target.pulled({ service, set, node, nodes, allowedNodes, configVersion, functions });
+}
+
+function namesIn(value: unknown, service: string): readonly string[] {
+  if (Array.isArray(value) && value.every((name) => typeof name === "string")) return value;
+  const came = describe(value);
+  throw libraryError("invalid_config", `The resolver of the service "${service}" must return node names, got ${came}`);
+}
+
+function versionIn(value: unknown): string {
+  if (typeof value === "string" && value !== "" && value.length <= 256) return value;
+  if (typeof value === "number") return String(value);
+  throw libraryError("invalid_config", `its version must be a string of 1 to 256 characters, got ${shown(value)}`);
+}
+
+/** The promise's outcome, if it comes in time. */
+async function limited<Value>(promise: Promise<Value> | Value, timeoutMs: number, clock: Clock): Promise<Value> {
+  if (!(promise instanceof Promise)) return promise;
+  const outcome = await within<{ readonly value: Value } | { readonly thrown: unknown }>(
+    promise,
+    timeoutMs,
+    clock,
+    (value) => ({ value: value as Value }),
+    (thrown) => ({ thrown }),
+  );
+  if ("thrown" in outcome) throw outcome.thrown;
+  return outcome.value;
+}

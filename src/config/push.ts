@@ -1,0 +1,166 @@
+import { z } from "zod";
+import { libraryError } from "../core/errors.ts";
+import { faultsOf, must } from "../core/faults.ts";
+
+/**
+ * What a service node tells a gateway about its functions. All of it travels as plain data in the frames between the two
+ * ("asks": a name, a body, an answer); a push goes in slices, so that neither side is held by a large one:
+ * `push_begin`, any number of `push_slice`, `push_end`.
+ */
+export interface PushBegin {
+  readonly service: string;
+  /** The version of the whole set; a gateway that has this version of this node already skips it. */
+  readonly configVersion: string;
+  /** How many functions follow. */
+  readonly count: number;
+  /** Take it though the version matches. */
+  readonly force: boolean;
+  /** Register the service for pulls too. */
+  readonly pull: PullSource | null;
+}
+
+/** How a gateway asks a node for its functions: by calling one of them. Without `versionFunction` it asks for no version. */
+export interface PullSource {
+  readonly module: string;
+  readonly function: string;
+  readonly args: readonly unknown[];
+  readonly versionModule?: string;
+  readonly versionFunction?: string;
+  readonly versionArgs?: readonly unknown[];
+}
+
+/** What a gateway answers to `push_begin`. */
+export type PushBegun =
+  | { readonly outcome: "skipped"; readonly reason: "version_matches" }
+  /** Send the functions, so many in a slice at most. */
+  | { readonly outcome: "continue"; readonly push: number; readonly sliceSize: number };
+
+export interface PushSlice {
+  readonly push: number;
+  /** FunConfigs as the node wrote them, without `nodes: "local"` and `runOn`. */
+  readonly functions: readonly unknown[];
+}
+
+export interface PushEnd {
+  readonly push: number;
+}
+
+/** A function that a gateway did not take. */
+export interface RefusedConfig {
+  readonly requestType: string;
+  readonly version: string | null;
+  readonly faults: readonly string[];
+}
+
+/** What a gateway answers to `push_slice`, once it has checked it: send the next one then. */
+export interface SliceOutcome {
+  readonly refused: readonly RefusedConfig[];
+}
+
+/** How a push ended. `refused`: what a slice's answer did not tell already; the pusher returns all of them. */
+export type PushOutcome =
+  | { readonly outcome: "accepted"; readonly accepted: number; readonly refused: readonly RefusedConfig[] }
+  | { readonly outcome: "skipped"; readonly reason: "version_matches" };
+
+export interface Verify {
+  readonly service: string;
+  readonly configVersion: string;
+}
+
+/**
+ * Whether a gateway has a node's functions at this version. `not_found` also where the host program has since deleted
+ * one of them: the next push is not skipped then.
+ */
+export type VerifyOutcome =
+  | { readonly outcome: "matched" }
+  | { readonly outcome: "mismatch"; readonly gatewayVersion: string }
+  | { readonly outcome: "not_found" };
+
+/** What a gateway keeps of a push that it accepted, for itself and for other gateways. */
+export interface AcceptedPush {
+  readonly service: string;
+  readonly node: string;
+  readonly configVersion: string;
+  /** As the node sent them, those that were accepted. */
+  readonly functions: readonly unknown[];
+  readonly pull: PullSource | null;
+}
+
+/** How much a gateway takes of a node. */
+export interface PushLimits {
+  /** Functions in one push or pull. @default 10_000 */
+  readonly maxFunctions: number;
+  /** Bytes of one FunConfig as JSON. @default 65_536 */
+  readonly maxConfigBytes: number;
+  /** Bytes of all functions of one push or pull, as JSON. @default 33_554_432 */
+  readonly maxPushBytes: number;
+  /** Functions in one slice. @default 50 */
+  readonly sliceSize: number;
+  /** Pushes of one node that have begun and not ended. @default 4 */
+  readonly maxPushesPerNode: number;
+  /** Milliseconds that a push may stand still before it is dropped. @default 30_000 */
+  readonly pushTimeoutMs: number;
+}
+
+/** The defaults of {@link PushLimits}. */
+export const pushDefaults: PushLimits = {
+  maxFunctions: 10_000,
+  maxConfigBytes: 65_536,
+  maxPushBytes: 33_554_432,
+  sliceSize: 50,
+  maxPushesPerNode: 4,
+  pushTimeoutMs: 30_000,
+};
+
+const nameRule = { error: must("a string of 1 to 256 characters") };
+const name = z.string(nameRule).min(1, nameRule).max(256, nameRule);
+const number = z.int({ error: must("a whole number") });
+const args = z.array(z.unknown(), { error: must("a list of arguments") }).max(100, { error: must("at most 100 long") });
+
+const pullSource = z.object({
+  module: name,
+  function: name,
+  args: args.default([]),
+  versionModule: name.exactOptional(),
+  versionFunction: name.exactOptional(),
+  versionArgs: args.exactOptional(),
+});
+
+/** Checks what a node asks, by the name of the ask. */
+export const pushSchemas = {
+  push_begin: z.object({
+    service: name,
+    configVersion: name,
+    count: number.min(0, { error: must("at least 0") }),
+    force: z.boolean({ error: must("true or false") }).default(false),
+    pull: pullSource.nullable().default(null),
+  }),
+  push_slice: z.object({
+    push: number,
+    functions: z.array(z.unknown(), { error: must("a list of FunConfigs") }),
+  }),
+  push_end: z.object({ push: number }),
+  verify: z.object({ service: name, configVersion: name }),
+};
+
+/** Checks the shape of what other gateways share; the functions are checked one by one. */
+export const acceptedPushSchema = z.object({
+  service: name,
+  node: name,
+  configVersion: z.string(nameRule).max(256, nameRule),
+  functions: z.array(z.unknown(), { error: must("a list of FunConfigs") }),
+  pull: pullSource.nullable(),
+});
+
+/**
+ * What a node asked, checked.
+ * @throws GenApiError `invalid_request` that lists every fault
+ */
+export function parseAsk<Name extends keyof typeof pushSchemas>(
+  ask: Name,
+  body: unknown,
+): z.output<(typeof pushSchemas)[Name]> {
+  const parsed = pushSchemas[ask].safeParse(body);
+  if (parsed.success) return parsed.data as z.output<(typeof pushSchemas)[Name]>;
+  throw libraryError("invalid_request", `${ask}: ${faultsOf(parsed.error).join("; ")}`);
+}
