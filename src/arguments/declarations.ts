@@ -100,13 +100,17 @@ function checkOrders(names: readonly string[], argOrders: unknown): string[] {
   }
   if (argOrders === "map") return [];
   if (!Array.isArray(argOrders)) return [`argOrders must be a list of names or "map", got ${shown(argOrders)}`];
+  const known = new Set(names);
+  const named = new Set<string>();
   const faults = argOrders.flatMap((name: unknown, index) => {
-    if (typeof name !== "string" || !names.includes(name)) {
+    if (typeof name !== "string" || !known.has(name)) {
       return [`argOrders[${index}] must be the name of an argument in argTypes, got ${shown(name)}`];
     }
-    return argOrders.indexOf(name) === index ? [] : [`argOrders[${index}] names ${quoted([name])} a second time`];
+    if (named.has(name)) return [`argOrders[${index}] names ${quoted([name])} a second time`];
+    named.add(name);
+    return [];
   });
-  const omitted = names.filter((name) => !argOrders.includes(name));
+  const omitted = names.filter((name) => !named.has(name));
   return omitted.length === 0
     ? faults
     : [...faults, `argOrders must name every argument, but omits ${quoted(omitted)}`];

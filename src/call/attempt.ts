@@ -1,8 +1,8 @@
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import type { ServiceFunction } from "../core/load-function.ts";
-import type { RequestIdentity } from "../core/request-info.ts";
+import type { RequestIdentity, TraceContext } from "../core/request-info.ts";
 import type { Target } from "./compile-function.ts";
-import { cancelled, type Failure, refusal, unavailable } from "./failure.ts";
+import { cancelled, type Failure, internal, refusal, unavailable } from "./failure.ts";
 import type { AbortReason } from "./running-calls.ts";
 
 /** Who asked for an attempt: hears of its end exactly once. */
@@ -22,7 +22,7 @@ export interface RunningTask {
   cancel(reason: CancelReason): void;
 }
 
-/** Where attempts run: the worker pool, the gateway's own thread. */
+/** Where attempts run: the worker pool, the gateway's own thread, a service node. */
 export interface Executor {
   /** Ends by `attempt.succeeded` or `attempt.failed`, perhaps before it returns. */
   run(attempt: Attempt): RunningTask;
@@ -43,13 +43,16 @@ export class Attempt {
   readonly service: string;
   readonly requestType: string;
   readonly version: string | null;
-  /** The ES module's URL and the function's name in it. */
+  /** As in {@link Target}. */
   readonly module: string;
   readonly function: string;
   readonly main: ServiceFunction | null;
+  readonly isCast: boolean;
   readonly args: readonly unknown[];
   /** Non-null when the function asked for its RequestInfo. */
   readonly identity: RequestIdentity | null;
+  /** Continued by the service node that runs it. */
+  readonly trace: TraceContext | null;
   readonly maxResultBytes: number;
   readonly #timeoutMs: number | null;
   readonly #owner: AttemptOwner;
@@ -63,6 +66,7 @@ export class Attempt {
     target: Target,
     args: readonly unknown[],
     identity: RequestIdentity | null,
+    trace: TraceContext | null,
     maxResultBytes: number,
     owner: AttemptOwner,
   ) {
@@ -72,15 +76,22 @@ export class Attempt {
     this.module = target.module;
     this.function = target.function;
     this.main = target.main;
+    this.isCast = target.isCast;
     this.args = args;
     this.identity = identity;
+    this.trace = trace;
     this.maxResultBytes = maxResultBytes;
     this.#timeoutMs = target.timeoutMs;
     this.#owner = owner;
   }
 
   start(executor: Executor, deadlines: Deadlines): void {
-    this.#task = executor.run(this);
+    try {
+      this.#task = executor.run(this);
+    } catch (thrown) {
+      // It may have begun all the same.
+      this.failed(internal(thrown));
+    }
     // A function of the main thread has often answered by now: then there is nothing to wait for.
     if (this.#settled || this.#timeoutMs === null) return;
     this.#deadlines = deadlines;

@@ -9,17 +9,63 @@ export type CallIdentity = TelemetryEvents["executor.request.start"]["metadata"]
 const start = telemetryEvent("executor.request.start");
 const stop = telemetryEvent("executor.request.stop");
 const exception = telemetryEvent("executor.request.exception");
+const attemptStart = telemetryEvent("executor.attempt.start");
+const attemptStop = telemetryEvent("executor.attempt.stop");
 const retry = telemetryEvent("executor.retry");
 const retryExhausted = telemetryEvent("executor.retry.exhausted");
 
-/** What a request tells of itself. Ask `isActive` first: nothing is measured or made while nobody listens. */
+/** One execution of a request's function, or of its permission callback. */
+export type AttemptIdentity = TelemetryEvents["executor.attempt.start"]["metadata"];
+
+/**
+ * What a request tells of itself. Metadata are put together field by field: spreading an identity costs more than the
+ * whole call does. Ask `isActive` first: nothing is measured or made while nobody listens.
+ */
 export const callTelemetry = {
   get isActive(): boolean {
-    return stop.active || start.active || exception.active || retry.active || retryExhausted.active;
+    return (
+      stop.active ||
+      start.active ||
+      exception.active ||
+      retry.active ||
+      retryExhausted.active ||
+      callTelemetry.isAttemptActive
+    );
+  },
+
+  /** As `isActive`, for its start: who counts ends needs no names yet. */
+  get isStartActive(): boolean {
+    return start.active;
+  },
+
+  /** As `isActive`, for its end: who listens to faults alone is not told of other ends. */
+  isEndActive(failure: Failure | null): boolean {
+    return stop.active || (failure?.code === "internal" && exception.active);
+  },
+
+  /** As `isActive`, for what a request's attempts tell. */
+  get isAttemptActive(): boolean {
+    return attemptStart.active || attemptStop.active;
   },
 
   started(identity: CallIdentity, systemTime: number): void {
     start.emit({ system_time: systemTime }, identity);
+  },
+
+  attemptStarted(identity: AttemptIdentity, systemTime: number): void {
+    attemptStart.emit({ system_time: systemTime }, identity);
+  },
+
+  /** @param failure null after a success */
+  attemptEnded(identity: AttemptIdentity, durationMs: number, failure: Failure | null): void {
+    const { gateway, request_id, service, request_type, version, response_type, user_id, trace } = identity;
+    const { called, where, node, retries } = identity;
+    const error_code = failure?.code ?? null;
+    attemptStop.emit(
+      { duration_us: Math.round(durationMs * 1000) },
+      // biome-ignore format: as the types have it
+      { gateway, request_id, service, request_type, version, response_type, user_id, trace, called, where, node, retries, error_code },
+    );
   },
 
   retried(identity: CallIdentity, attempt: number, delayMs: number, failure: Failure): void {
@@ -32,15 +78,22 @@ export const callTelemetry = {
 
   /** Something of the gateway's own failed after the request had been answered. */
   fault(identity: CallIdentity, error: Error): void {
-    exception.emit({ duration_us: 0 }, { ...identity, error });
+    exception.emit({ duration_us: 0 }, { ...identity, node: null, error });
   },
 
-  /** @param failure null after a success */
-  ended(identity: CallIdentity, durationMs: number, failure: Failure | null): void {
+  /** @param node see `executor.request.stop` @param failure null after a success */
+  ended(identity: CallIdentity, node: string | null, durationMs: number, failure: Failure | null): void {
     const measurements = { duration_us: Math.round(durationMs * 1000) };
     if (failure?.code === "internal") {
-      exception.emit(measurements, { ...identity, error: toError(failure.cause ?? failure.message) });
+      exception.emit(measurements, { ...identity, node, error: toError(failure.cause ?? failure.message) });
     }
-    stop.emit(measurements, { ...identity, success: failure === null, error_code: failure?.code ?? null });
+    const { gateway, request_id, service, request_type, version, response_type, user_id, trace } = identity;
+    const success = failure === null;
+    const error_code = failure?.code ?? null;
+    stop.emit(
+      measurements,
+      // biome-ignore format: as the types have it
+      { gateway, request_id, service, request_type, version, response_type, user_id, trace, node, success, error_code },
+    );
   },
 };

@@ -1,24 +1,26 @@
-import type { FunConfig } from "../config/fun-config.ts";
 import { quote } from "../core/quote.ts";
-import type { RequestIdentity } from "../core/request-info.ts";
-import { nextStep } from "../policy/retry.ts";
+import type { RequestIdentity, TraceContext } from "../core/request-info.ts";
+import { nextStep, type RetryPlan } from "../policy/retry.ts";
+import { RequestTrace } from "../telemetry/request-trace.ts";
 import { afterExecute } from "./after-execute.ts";
 import { Attempt, type AttemptOwner, type Executor } from "./attempt.ts";
-import { type CallIdentity, callTelemetry as telemetry } from "./call-telemetry.ts";
+import { type AttemptIdentity, type CallIdentity, callTelemetry as telemetry } from "./call-telemetry.ts";
 import type { Caller, ReplyTo } from "./caller.ts";
-import type { CompiledFunction, Target } from "./compile-function.ts";
-import { cancelled, type Failure, refusal, replyErrorOf, unavailable } from "./failure.ts";
+import type { CompiledFunction } from "./compile-function.ts";
+import { cancelled, type Failure, internal, refusal, replyErrorOf, unavailable } from "./failure.ts";
+import type { FunctionNodes } from "./function-nodes.ts";
 import { identityOf } from "./identity.ts";
 import type { PipelineSources } from "./pipeline-sources.ts";
 import type { Request } from "./request.ts";
 import { encodeAccepted, encodeChunk, encodeFailure, encodeSuccess } from "./response.ts";
+import { Route, type Routed } from "./route.ts";
 import type { AbortReason, Place, RunningCall } from "./running-calls.ts";
-import { StreamCall, type StreamOwner } from "./stream-call.ts";
+import { StreamCall, type StreamExecutor, type StreamOwner } from "./stream-call.ts";
 
 const exhausted = refusal("retry_exhausted", "All retry attempts exhausted");
 
 /** A request on its way through the pipeline: what is known of it, its execution, and its one answer. */
-export class Call implements RunningCall, AttemptOwner, StreamOwner {
+export class Call implements RunningCall, AttemptOwner, StreamOwner, Routed {
   request: Request;
   readonly caller: Caller;
   readonly replyTo: ReplyTo;
@@ -26,10 +28,17 @@ export class Call implements RunningCall, AttemptOwner, StreamOwner {
   compiled: CompiledFunction | null = null;
   /** Valid, in the function's order. */
   args: readonly unknown[] = [];
+  /** Where nodes run its function; null where this gateway does. */
+  route: Route | null = null;
   /** The pipeline's next stage. */
   stage = 0;
   readonly #sources: PipelineSources;
-  #startedAt = 0;
+  /** Below 0 where nobody listened then. */
+  #startedAt = -1;
+  /** Null until telemetry asked. */
+  #trace: RequestTrace | null = null;
+  /** What runs now, and since when; null while telemetry does not ask. */
+  #running: { readonly identity: AttemptIdentity; readonly startedAt: number } | null = null;
   #attempt: Attempt | null = null;
   #stream: StreamCall | null = null;
   #retries = 0;
@@ -49,11 +58,16 @@ export class Call implements RunningCall, AttemptOwner, StreamOwner {
     this.#sources = sources;
     if (!telemetry.isActive) return;
     this.#startedAt = sources.clock.now();
-    telemetry.started(this.identify(), sources.clock.systemTime());
+    if (telemetry.isStartActive) telemetry.started(this.identify(), sources.clock.systemTime());
   }
 
   get requestId(): string {
     return this.request.requestId;
+  }
+
+  /** The trace that what it does belongs to. */
+  get trace(): TraceContext | null {
+    return this.#trace === null ? (this.request.trace ?? this.caller.trace) : this.#trace.current;
   }
 
   /** Its answer has been decided: nothing may be done for it any more. */
@@ -84,44 +98,112 @@ export class Call implements RunningCall, AttemptOwner, StreamOwner {
     this.#stream?.stop();
   }
 
+  /** Selects the node that it goes to. @param names its function's nodes @returns false where none lives */
+  selectNode(compiled: CompiledFunction, names: readonly string[]): boolean {
+    const { config, nodes } = compiled;
+    if (nodes === null) return false;
+    const { requestId, args } = this.request;
+    const { userId, deviceId } = this.caller;
+    const { nodes: connected, nodeSelector } = this.#sources;
+    const request = { requestId, args, userId, deviceId };
+    this.route = new Route(connected, nodeSelector, config, nodes.functionKey, request);
+    return this.route.select(names);
+  }
+
   /** Runs its function; the answer follows. An async, stream or none request is told that it was accepted. */
-  execute(compiled: CompiledFunction, target: Target): void {
-    const { config } = compiled;
-    const identity = config.requestInfo ? identityOf(this.request, this.caller, config) : null;
+  execute(): void {
+    if (this.route === null) this.start();
+    else this.route.run(this);
+    if (this.#isAnswered) return;
+    const responseType = this.compiled?.config.responseType;
+    // Not before the start: a pool that is full refuses at once, and then there is nothing to acknowledge.
+    if (responseType === "async" || responseType === "none") this.#acknowledge();
+  }
+
+  /** Runs its function where the call is. */
+  start(): void {
+    const { compiled } = this;
+    if (compiled === null) return;
+    const { config, target } = compiled;
+    this.attemptBegins("function");
+    const identity = config.requestInfo ? identityOf(this.request, this.caller, config, this.trace) : null;
     if (config.responseType === "stream") {
-      this.#openStream(config, target, identity);
+      this.#openStream(compiled, identity);
       return;
     }
     const { maxResultBytes, deadlines } = this.#sources;
-    this.#attempt = new Attempt(config, target, this.args, identity, maxResultBytes, this);
+    this.#attempt = new Attempt(config, target, this.args, identity, this.trace, maxResultBytes, this);
     this.#attempt.start(this.executor, deadlines);
-    // Not before the start: a pool that is full refuses at once, and then there is nothing to acknowledge.
-    if (!this.#isAnswered && config.responseType !== "sync") this.#acknowledge();
   }
 
   streamBegins(): void {
     if (!this.#isAcknowledged) this.#acknowledge();
   }
 
-  streamEnded(response: string, failure: Failure | null): void {
+  streamEnded(response: string, failure: Failure | null, begun: boolean): void {
+    this.attemptEnds(failure);
+    if (!begun && failure !== null && this.route?.goElsewhere(this, failure)) return;
     this.#answer(response, failure);
   }
 
   /** Where its function runs. */
   get executor(): Executor {
     const { executors } = this.#sources;
+    if (this.route !== null) return this.route.executor;
     return this.compiled?.config.runOn === "main" ? executors.main : executors.worker;
+  }
+
+  get #streamExecutor(): StreamExecutor {
+    const { executors } = this.#sources;
+    if (this.route !== null) return this.route.executor;
+    return this.compiled?.config.runOn === "main" ? executors.mainStreams : executors.workerStreams;
   }
 
   attemptSucceeded(json: string): void {
     this.#attempt = null;
+    this.attemptEnds(null);
     if (this.compiled?.config.responseType !== "sync") this.#acknowledge();
     this.#answer(encodeSuccess(this.request.requestId, json), null);
   }
 
   attemptFailed(failure: Failure, begun: boolean): void {
     this.#attempt = null;
+    this.attemptEnds(failure);
+    if (!begun && this.route?.goElsewhere(this, failure)) return;
     if (begun && this.compiled?.config.responseType !== "sync") this.#acknowledge();
+    this.#tryAgain(failure);
+  }
+
+  /** Something of the user's is about to run, for telemetry. */
+  attemptBegins(called: AttemptIdentity["called"]): void {
+    if (!telemetry.isAttemptActive) return;
+    const { clock } = this.#sources;
+    const node = this.route?.node ?? null;
+    const where = node === null ? (this.compiled?.config.runOn ?? "worker") : "node";
+    const { gateway, request_id, service, request_type, version, response_type, user_id, trace } = this.identify();
+    const retries = this.#retries;
+    // biome-ignore format: field by field, see callTelemetry
+    const identity: AttemptIdentity = { gateway, request_id, service, request_type, version, response_type, user_id, trace, called, where, node, retries };
+    this.#running = { identity, startedAt: clock.now() };
+    telemetry.attemptStarted(identity, clock.systemTime());
+  }
+
+  /** And has ended. @param failure null after a success */
+  attemptEnds(failure: Failure | null): void {
+    if (this.#running === null) return;
+    const { identity, startedAt } = this.#running;
+    this.#running = null;
+    telemetry.attemptEnded(identity, this.#sources.clock.now() - startedAt, failure);
+  }
+
+  /** Answers with a failure, unless it has been answered. */
+  fail(failure: Failure): void {
+    const { requestId } = this.request;
+    this.#answer(encodeFailure(requestId, failure, this.#sources.detailError()), failure);
+  }
+
+  /** After a failed attempt: another one later, as the FunConfig's `retry` says, or the failure is the answer. */
+  #tryAgain(failure: Failure): void {
     const plan = this.#isAborted ? null : (this.compiled?.retryPlan ?? null);
     const next = nextStep(plan, this.#retries, failure, this.#sources.random);
     switch (next.step) {
@@ -136,19 +218,14 @@ export class Call implements RunningCall, AttemptOwner, StreamOwner {
         this.#retries++;
         if (telemetry.isActive) telemetry.retried(this.identify(), this.#retries, next.delayMs, failure);
         this.track();
-        this.#retryTimer = this.#sources.clock.setTimeout(() => this.#retry(), next.delayMs);
+        this.#retryTimer = this.#sources.clock.setTimeout(() => this.#retry(next.nodes), next.delayMs);
     }
-  }
-
-  /** Answers with a failure, unless it has been answered. */
-  fail(failure: Failure): void {
-    const { requestId } = this.request;
-    this.#answer(encodeFailure(requestId, failure, this.#sources.detailError()), failure);
   }
 
   /** What telemetry calls it. */
   identify(): CallIdentity {
-    const { requestId, service, requestType, version } = this.request;
+    const { requestId, service, requestType, version, trace } = this.request;
+    this.#trace ??= new RequestTrace(trace ?? this.caller.trace);
     return {
       gateway: this.#sources.gateway,
       request_id: requestId,
@@ -157,17 +234,36 @@ export class Call implements RunningCall, AttemptOwner, StreamOwner {
       version: this.compiled?.config.version ?? version,
       response_type: this.compiled?.config.responseType ?? null,
       user_id: this.caller.userId,
+      trace: this.#trace,
     };
   }
 
-  #retry(): void {
+  #retry(plan: RetryPlan["nodes"]): void {
     this.#retryTimer = null;
-    const { compiled } = this;
-    if (compiled?.target) this.execute(compiled, compiled.target);
+    const nodes = this.compiled?.nodes ?? null;
+    if (nodes !== null && plan === "all") {
+      this.#retryAnywhere(nodes);
+      return;
+    }
+    this.route?.restart();
+    this.execute();
   }
 
-  #openStream(config: FunConfig, target: Target, identity: RequestIdentity | null): void {
-    const { gateway, clock, executors, maxResultBytes, streamStallTimeoutMs } = this.#sources;
+  /** On one of the nodes that the function has by now. */
+  #retryAnywhere(nodes: FunctionNodes): void {
+    const retry = (names: readonly string[]): void => {
+      // Cancelled while its nodes were waited for.
+      if (this.#isAnswered) return;
+      if (this.route?.select(names)) this.execute();
+      else this.#tryAgain(unavailable);
+    };
+    const names = nodes.names();
+    if (names instanceof Promise) names.then(retry).catch((thrown) => this.fail(internal(thrown)));
+    else retry(names);
+  }
+
+  #openStream({ config, target }: CompiledFunction, identity: RequestIdentity | null): void {
+    const { gateway, clock, maxResultBytes, streamStallTimeoutMs } = this.#sources;
     this.#stream = new StreamCall({
       gateway,
       requestId: this.request.requestId,
@@ -175,10 +271,11 @@ export class Call implements RunningCall, AttemptOwner, StreamOwner {
       target,
       args: this.args,
       identity,
+      trace: this.trace,
       maxResultBytes,
       stallTimeoutMs: streamStallTimeoutMs,
       clock,
-      executor: config.runOn === "main" ? executors.mainStreams : executors.workerStreams,
+      executor: this.#streamExecutor,
       replyTo: this.replyTo,
       owner: this,
       encodeFailure: (failure) => encodeFailure(this.request.requestId, failure, this.#sources.detailError()),
@@ -221,6 +318,7 @@ export class Call implements RunningCall, AttemptOwner, StreamOwner {
 
   #send(response: string, failure: Failure | null): void {
     this.#isSent = true;
+    this.#sources.counts.add(failure);
     if (this.#place !== null) this.#sources.running.delete(this.#place);
     if (this.#placeOfCaller !== null) this.caller.calls.delete(this.#placeOfCaller);
     const { requestType } = this.request;
@@ -231,6 +329,9 @@ export class Call implements RunningCall, AttemptOwner, StreamOwner {
     } else if (this.compiled?.config.responseType !== "none") {
       this.replyTo.push(response);
     }
-    if (telemetry.isActive) telemetry.ended(this.identify(), this.#sources.clock.now() - this.#startedAt, failure);
+    if (this.#startedAt >= 0 && telemetry.isEndActive(failure)) {
+      const node = this.route?.node ?? null;
+      telemetry.ended(this.identify(), node, this.#sources.clock.now() - this.#startedAt, failure);
+    }
   }
 }

@@ -1,18 +1,25 @@
 import { type CompiledArguments, compileArguments } from "../arguments/compile-arguments.ts";
 import type { ConfigEntry } from "../config/config-store.ts";
 import { type FunConfig, type Mfa, parseFunConfig } from "../config/fun-config.ts";
+import type { Clock } from "../core/clock.ts";
 import { faultsError } from "../core/faults.ts";
 import { loadFunction, type ServiceFunction } from "../core/load-function.ts";
 import type { Hook } from "../policy/hooks.ts";
+import { functionKeyOf } from "../policy/node-selector.ts";
 import { type RetryPlan, retryPlan } from "../policy/retry.ts";
+import { type FunctionNodes, ListedNodes } from "./function-nodes.ts";
+import { ResolvedNodes } from "./resolved-nodes.ts";
 
-/** A function of this gateway, ready to be called. */
+/** A function, ready to be called. */
 export interface Target {
-  /** The URL of its ES module, and its name in it. */
+  /** The URL of its ES module; where a node runs it, the name of one of the node's modules. */
   readonly module: string;
+  /** Its name in the module. */
   readonly function: string;
-  /** The function itself, where it runs on the gateway's own thread; null where it runs on a worker. */
+  /** The function itself, where it runs on the gateway's own thread; null where it runs on a worker or a node. */
   readonly main: ServiceFunction | null;
+  /** Nobody waits for its result. */
+  readonly isCast: boolean;
   /** Milliseconds for an attempt; null without limit. */
   readonly timeoutMs: number | null;
 }
@@ -20,8 +27,9 @@ export interface Target {
 /** What is made of a FunConfig once, when it is registered, so that its requests decide and look up nothing twice. */
 export interface CompiledFunction extends ConfigEntry {
   readonly validate: CompiledArguments;
-  /** Null where nodes run the function. */
-  readonly target: Target | null;
+  readonly target: Target;
+  /** Null where this gateway runs the function itself. */
+  readonly nodes: FunctionNodes | null;
   readonly permissionCallback: Target | null;
   readonly beforeExecute: Hook | null;
   readonly afterExecute: Hook | null;
@@ -30,6 +38,9 @@ export interface CompiledFunction extends ConfigEntry {
 
 /** What compiling needs to know of the gateway. */
 export interface FunctionSources {
+  /** For telemetry. */
+  readonly gateway: string;
+  readonly clock: Clock;
   /** Module names and their ES modules: the allowlist of what can run. */
   readonly modules: ReadonlyMap<string, string>;
   /** Narrows `modules` to single functions: `"module.function"`, or `"module"` for all of one; null allows all. */
@@ -50,29 +61,56 @@ export async function compileFunction(value: unknown, sources: FunctionSources):
     throw faultsError("invalid_config", `Invalid FunConfig ${config.service}.${config.requestType}`, faults);
   }
   const { permissionCallback, hookTimeout, timeout } = config;
-  const isLocal = config.nodes === "local";
-  const timeoutMs = timeout === "infinity" ? null : timeout;
+  const isCast = config.responseType === "none";
   return {
     config,
     validate: compileArguments(config.argTypes, config.argOrders),
-    target: isLocal ? await targetOf(config.mfa, config, timeoutMs, sources) : null,
+    target: await targetOf(config.mfa, config, timeout === "infinity" ? null : timeout, isCast, sources),
     permissionCallback:
-      isLocal && permissionCallback !== null ? await targetOf(permissionCallback, config, hookTimeout, sources) : null,
+      permissionCallback === null ? null : await targetOf(permissionCallback, config, hookTimeout, false, sources),
+    nodes: await nodesOf(config, sources),
     beforeExecute: await hookOf(config.beforeExecute, config, sources),
     afterExecute: await hookOf(config.afterExecute, config, sources),
     retryPlan: retryPlan(config.retry),
   };
 }
 
-async function targetOf(mfa: Mfa, { runOn }: FunConfig, timeoutMs: number | null, sources: FunctionSources) {
+/** The same function for other nodes. */
+export function withNodes(compiled: CompiledFunction, nodes: readonly string[]): CompiledFunction {
+  const listed = new ListedNodes(functionKeyOf(compiled.config), nodes);
+  return { ...compiled, config: Object.freeze({ ...compiled.config, nodes: [...listed.names()] }), nodes: listed };
+}
+
+async function targetOf(
+  mfa: Mfa,
+  { nodes, runOn }: FunConfig,
+  timeoutMs: number | null,
+  isCast: boolean,
+  sources: FunctionSources,
+): Promise<Target> {
+  // Which modules and functions a node has is known there.
+  if (nodes !== "local") return { module: mfa.module, function: mfa.function, main: null, isCast, timeoutMs };
   const module = urlOf(mfa, sources);
   const main = runOn === "main" ? (await loadFunction(module, mfa.function)).run : null;
   if (runOn === "worker") await sources.verifyOnWorker(module, mfa.function);
-  return { module, function: mfa.function, main, timeoutMs };
+  return { module, function: mfa.function, main, isCast, timeoutMs };
 }
 
-async function hookOf(mfa: Mfa | null, { hookTimeout }: FunConfig, sources: FunctionSources): Promise<Hook | null> {
-  if (mfa === null) return null;
+async function nodesOf(config: FunConfig, sources: FunctionSources): Promise<FunctionNodes | null> {
+  const { nodes } = config;
+  if (nodes === "local") return null;
+  const functionKey = functionKeyOf(config);
+  if (!("module" in nodes)) return new ListedNodes(functionKey, nodes);
+  const resolver = await loadHook(nodes, config, sources);
+  return new ResolvedNodes(functionKey, resolver, config, sources.gateway, sources.clock);
+}
+
+async function hookOf(mfa: Mfa | null, config: FunConfig, sources: FunctionSources): Promise<Hook | null> {
+  return mfa === null ? null : loadHook(mfa, config, sources);
+}
+
+/** A function that runs on the gateway's own thread. */
+async function loadHook(mfa: Mfa, { hookTimeout }: FunConfig, sources: FunctionSources): Promise<Hook> {
   const { run } = await loadFunction(urlOf(mfa, sources), mfa.function);
   return { name: `${mfa.module}.${mfa.function}`, run, args: mfa.args, timeoutMs: hookTimeout };
 }
@@ -83,8 +121,10 @@ function urlOf(mfa: Mfa, sources: FunctionSources): string {
 
 /** Functions that this gateway would have to run and may not. */
 function moduleFaults(config: FunConfig, { modules, mfaAllowlist }: FunctionSources): string[] {
-  const isLocal = config.nodes === "local";
+  const { nodes } = config;
+  const isLocal = nodes === "local";
   const named = [
+    ["nodes", !isLocal && "module" in nodes ? nodes : null],
     ["mfa", isLocal ? config.mfa : null],
     ["permissionCallback", isLocal ? config.permissionCallback : null],
     ["beforeExecute", config.beforeExecute],

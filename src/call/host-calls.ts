@@ -1,5 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import { type ErrorCode, GenApiError } from "../core/errors.ts";
+import type { TraceContext } from "../core/request-info.ts";
 import type { Caller, ReplyTo, RequestHandler } from "./caller.ts";
 import { cancelled, type Failure, invalidRequest, refusal } from "./failure.ts";
 import { encodeFailure, encodeStreamEnd, encodeSuccess, type Response } from "./response.ts";
@@ -21,6 +22,8 @@ export interface HostRequest {
   readonly deviceId?: string | null;
   /** @default [] */
   readonly userRoles?: readonly string[];
+  /** The trace that it continues. @default null */
+  readonly trace?: TraceContext | null;
 }
 
 /** How long a host program waits. */
@@ -132,6 +135,7 @@ export class HostCalls {
       request_id: request.requestId ?? `host-${++this.#count}`,
       args: request.args,
       version: request.version,
+      trace: request.trace,
     };
   }
 }

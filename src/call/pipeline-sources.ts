@@ -1,10 +1,13 @@
 import type { ConfigStore } from "../config/config-store.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Deadlines } from "../core/deadlines.ts";
+import type { NodeSelector } from "../policy/node-selector.ts";
 import type { RateLimitedRequest } from "../policy/rate-limit.ts";
 import type { RateLimitDecision } from "../policy/rate-limit-decision.ts";
 import type { Executor } from "./attempt.ts";
 import type { CompiledFunction } from "./compile-function.ts";
+import type { RequestCounts } from "./request-counts.ts";
+import type { ConnectedNodes } from "./route.ts";
 import type { RunningCalls } from "./running-calls.ts";
 import type { StreamCall, StreamExecutor } from "./stream-call.ts";
 
@@ -17,10 +20,16 @@ export interface PipelineSources {
   readonly random: () => number;
   /** Every call that waits for something, whoever sent it. */
   readonly running: RunningCalls;
+  /** How they ended. */
+  readonly counts: RequestCounts;
   readonly functions: ConfigStore<CompiledFunction>;
+  /** Whether a service's functions are still to come: asked only where a function was not found. */
+  isExpected(service: string): boolean;
   /** Compiles what a before hook changed. @throws GenApiError `invalid_config` */
   compile(config: unknown): Promise<CompiledFunction>;
   readonly rateLimiter: RateLimits;
+  readonly nodes: ConnectedNodes;
+  readonly nodeSelector: NodeSelector;
   readonly executors: {
     readonly main: Executor;
     readonly worker: Executor;

@@ -1,10 +1,10 @@
+import { isDeepStrictEqual } from "node:util";
 import type { FunConfig } from "../config/fun-config.ts";
 import { isGenApiError, toError } from "../core/errors.ts";
 import { shown } from "../core/faults.ts";
 import { quote } from "../core/quote.ts";
 import { runBeforeHook } from "../policy/hooks.ts";
 import { isPermitted } from "../policy/permission.ts";
-import { Attempt } from "./attempt.ts";
 import { Call } from "./call.ts";
 import { callTelemetry } from "./call-telemetry.ts";
 import type { Caller, ReplyTo, RequestHandler } from "./caller.ts";
@@ -21,6 +21,7 @@ import {
   unavailable,
 } from "./failure.ts";
 import { acceptHookRequest, type HookRequest, hookRequestOf, isMap } from "./hook-request.ts";
+import { PermissionQuestion } from "./permission-question.ts";
 import type { PipelineSources } from "./pipeline-sources.ts";
 import { parseRequest, requestIdOf, versionFault } from "./request.ts";
 import { encodeFailure } from "./response.ts";
@@ -84,8 +85,14 @@ export class Pipeline implements RequestHandler {
     this.#isDraining = true;
   }
 
+  /** Whether it has been told to {@link drain}. */
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
   /** A payload that is no request, or nobody's. */
   #refuse(requestId: string, failure: Failure, replyTo: ReplyTo): void {
+    this.#sources.counts.add(failure);
     const response = encodeFailure(requestId, failure, this.#sources.detailError());
     replyTo.answer(response, "error", quote(replyErrorOf(failure) ?? failure.message));
   }
@@ -121,9 +128,10 @@ function resolveFunction(call: Call, sources: PipelineSources): Failure | undefi
     return undefined;
   }
   const named = `${requestType} version ${version ?? "latest"}`;
-  return found === "disabled"
-    ? refusal("disabled", `disabled function: ${named}`)
-    : (versionFault(version) ?? refusal("not_found", `unsupported function: ${named}`));
+  if (found === "disabled") return refusal("disabled", `disabled function: ${named}`);
+  const fault = versionFault(version);
+  if (fault !== null) return fault;
+  return sources.isExpected(service) ? unavailable : refusal("not_found", `unsupported function: ${named}`);
 }
 
 /** The FunConfig's hook may refuse the request, change its arguments, or change how it is executed. */
@@ -158,8 +166,12 @@ function beforeExecute(call: Call, compiled: CompiledFunction, sources: Pipeline
 
 /** A hook changes how a function is executed, not its name or its hooks. */
 async function recompile(changed: FunConfig, compiled: CompiledFunction, sources: PipelineSources) {
-  const { service, requestType, version, beforeExecute, afterExecute } = compiled.config;
-  return sources.compile({ ...changed, service, requestType, version, beforeExecute, afterExecute });
+  const { service, requestType, version, nodes, nodesTtlMs, beforeExecute, afterExecute } = compiled.config;
+  const config = { ...changed, service, requestType, version, beforeExecute, afterExecute };
+  const recompiled = await sources.compile(config);
+  const isElsewhere = !isDeepStrictEqual([changed.nodes, changed.nodesTtlMs], [nodes, nodesTtlMs]);
+  // What a resolver has answered holds on.
+  return isElsewhere ? recompiled : { ...recompiled, nodes: compiled.nodes };
 }
 
 /** The built-in permission modes; a callback of the FunConfig's takes their place. */
@@ -181,22 +193,26 @@ function checkRateLimits(
   return decision.allowed ? undefined : rateLimited(decision.retryAfterMs);
 }
 
-/** Where the function runs: here. No service node is connected to this gateway. */
-function selectNodes(_call: Call, { target }: CompiledFunction): StageResult {
-  return target === null ? unavailable : undefined;
+/** Where the function runs: here, or on one of its nodes that live, as its FunConfig's `chooseNodeMode` says. */
+function selectNodes(call: Call, compiled: CompiledFunction, sources: PipelineSources): StageResult {
+  if (compiled.nodes === null) return undefined;
+  const names = compiled.nodes.names();
+  if (!(names instanceof Promise)) return call.selectNode(compiled, names) ? undefined : unavailable;
+  names
+    .then((resolved) => {
+      if (call.isAnswered) return;
+      if (call.selectNode(compiled, resolved)) proceed(call, sources);
+      else call.fail(unavailable);
+    })
+    .catch((thrown) => call.fail(internal(thrown)));
+  return waiting;
 }
 
 /** Asks the FunConfig's own permission function, where the function itself would run. Only `true` permits. */
 function askPermissionCallback(call: Call, compiled: CompiledFunction, sources: PipelineSources): StageResult {
-  const { permissionCallback, config } = compiled;
+  const { permissionCallback } = compiled;
   if (permissionCallback === null) return undefined;
-  const shown = hookRequestOf(call.request, call.caller, compiled);
-  const args = [shown, ...(config.permissionCallback?.args ?? [])];
-  const attempt = new Attempt(config, permissionCallback, args, null, sources.maxResultBytes, {
-    attemptSucceeded: (json) => (json === "true" ? proceed(call, sources) : call.fail(permissionDenied)),
-    attemptFailed: () => call.fail(permissionDenied),
-  });
-  attempt.start(call.executor, sources.deadlines);
+  new PermissionQuestion(call, compiled, permissionCallback, sources, () => proceed(call, sources)).ask();
   return waiting;
 }
 
@@ -210,12 +226,10 @@ function checkArguments(call: Call, { validate, config }: CompiledFunction): Sta
 }
 
 /** Runs the function, again as its FunConfig's `retry` says; the call answers itself, and acknowledges what is long. */
-function execute(call: Call, compiled: CompiledFunction): StageResult {
-  const { target, config } = compiled;
-  if (target === null) return unavailable;
+function execute(call: Call, { config }: CompiledFunction): StageResult {
   if (config.responseType === "stream" && call.caller.calls.hasStream(call.requestId)) {
     return invalidRequest(`A stream with request_id ${shown(call.requestId)} is live on this channel`);
   }
-  call.execute(compiled, target);
+  call.execute();
   return waiting;
 }

@@ -1,6 +1,8 @@
 import semver from "semver";
 import { describe } from "../core/errors.ts";
 import { shown } from "../core/faults.ts";
+import type { TraceContext } from "../core/request-info.ts";
+import { readTrace } from "../core/trace-context.ts";
 import { type Failure, invalidRequest } from "./failure.ts";
 
 /** A request as it was read from a payload. Who sent it is not in it: that comes from the connection. */
@@ -13,6 +15,8 @@ export interface Request {
   /** What the payload claims; nothing is decided by it. */
   readonly claimedUserId: string | null;
   readonly claimedDeviceId: string | null;
+  /** W3C trace context, before that of the connection; null where there is none that can be read. */
+  readonly trace: TraceContext | null;
 }
 
 /** What a request without a usable id is answered as. */
@@ -23,7 +27,8 @@ export function parseRequest(payload: unknown): Request | Failure {
   if (typeof payload !== "object" || payload === null || Array.isArray(payload)) {
     return invalidRequest(`The payload must be a map, got ${describe(payload)}`);
   }
-  const { request_type, request_id, service, args, version, user_id, device_id, user_roles } = payload as Payload;
+  const { request_type, request_id, service, args, version, user_id, device_id, user_roles, trace } =
+    payload as Payload;
   if (!isName(request_type) || !isName(request_id) || !isName(service)) return nameFault(payload as Payload);
   if (args !== undefined && args !== null && (typeof args !== "object" || Array.isArray(args))) {
     return invalidRequest(`args must be a map, got ${describe(args)}`);
@@ -34,6 +39,8 @@ export function parseRequest(payload: unknown): Request | Failure {
   if (user_roles !== undefined && user_roles !== null && !isListOfText(user_roles)) {
     return invalidRequest(`user_roles must be a list of strings or null, got ${describe(user_roles)}`);
   }
+  const fault = trace === undefined || trace === null ? null : traceFault(trace);
+  if (fault !== null) return fault;
   return {
     requestId: request_id,
     requestType: request_type,
@@ -42,6 +49,7 @@ export function parseRequest(payload: unknown): Request | Failure {
     version: version ?? null,
     claimedUserId: user_id ?? null,
     claimedDeviceId: device_id ?? null,
+    trace: trace === undefined || trace === null ? null : traceIn(trace as TraceFields),
   };
 }
 
@@ -58,9 +66,26 @@ export function versionFault(version: string | null): Failure | null {
 }
 
 type Payload = Record<
-  "request_type" | "request_id" | "service" | "args" | "version" | "user_id" | "device_id" | "user_roles",
+  "request_type" | "request_id" | "service" | "args" | "version" | "user_id" | "device_id" | "user_roles" | "trace",
   unknown
 >;
+
+type TraceFields = Record<"traceparent" | "tracestate", unknown>;
+
+function traceFault(trace: unknown): Failure | null {
+  if (typeof trace !== "object" || trace === null || Array.isArray(trace)) {
+    return invalidRequest(`trace must be a map or null, got ${describe(trace)}`);
+  }
+  for (const name of ["traceparent", "tracestate"] as const) {
+    const value = (trace as TraceFields)[name];
+    if (!isText(value)) return invalidRequest(`trace.${name} must be a string or null, got ${describe(value)}`);
+  }
+  return null;
+}
+
+function traceIn({ traceparent, tracestate }: TraceFields): TraceContext | null {
+  return readTrace(traceparent, tracestate);
+}
 
 function nameFault(payload: Payload): Failure {
   const names = ["request_type", "request_id", "service"] as const;

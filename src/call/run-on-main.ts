@@ -1,65 +1,81 @@
 import { encodeResult } from "../core/encode-result.ts";
-import { toError } from "../core/errors.ts";
+import { type GenApiError, toError } from "../core/errors.ts";
 import { LiveRequestInfo } from "../core/live-request-info.ts";
-import { errorOf, thrownData } from "../worker/thrown-data.ts";
-import type { Attempt, Executor, RunningTask } from "./attempt.ts";
-import { type Failure, internal } from "./failure.ts";
+import type { ServiceFunction } from "../core/load-function.ts";
+import { loopReleased, loopTaken, type Program } from "../telemetry/main-loop.ts";
+import { errorOf, internalError, thrownData } from "../worker/thrown-data.ts";
+import type { RunningTask, WorkerCall } from "../worker/worker-call.ts";
+import type { Executor } from "./attempt.ts";
+
+/** What of a call a function of the main thread is run with, and who hears of its end. */
+export type MainCall = Pick<
+  WorkerCall,
+  "service" | "requestType" | "args" | "identity" | "maxResultBytes" | "succeeded" | "failed"
+>;
+
+/** Runs a gateway's functions with `runOn: "main"`. */
+export function mainThread(gateway: Program): Executor {
+  return { run: (attempt) => runOnMain(attempt.main, attempt, gateway) };
+}
 
 /**
- * Runs functions with `runOn: "main"` on the gateway's own thread. Nothing can interrupt them: a timeout bounds only
- * the waiting, so they have to be quick or asynchronous.
+ * Runs a function on this thread. Nothing can interrupt it: a timeout bounds only the waiting, so it has to be quick or
+ * asynchronous. Once the call was cancelled it may still be told how it ended.
  */
-export const mainThread: Executor = {
-  run(attempt) {
-    const { identity } = attempt;
-    if (identity === null) {
-      apply(attempt, attempt.args);
-      return uninterruptible;
-    }
-    const info = new LiveRequestInfo(identity);
-    apply(attempt, [...attempt.args, info]);
-    return { cancel: (reason) => LiveRequestInfo.abort(info, reason) };
-  },
-};
+export function runOnMain(run: ServiceFunction | null, call: MainCall, program: Program): RunningTask {
+  const { identity } = call;
+  if (identity === null) {
+    apply(run, call, call.args, program);
+    return uninterruptible;
+  }
+  const info = new LiveRequestInfo(identity);
+  apply(run, call, [...call.args, info], program);
+  return { cancel: (reason) => LiveRequestInfo.abort(info, reason) };
+}
 
 /** Functions without a RequestInfo have no signal: there is nothing that could tell them. */
 const uninterruptible: RunningTask = { cancel: () => undefined };
 
-function apply(attempt: Attempt, args: readonly unknown[]): void {
+function apply(run: ServiceFunction | null, call: MainCall, args: readonly unknown[], program: Program): void {
   let result: unknown;
   try {
-    result = attempt.main?.(...args);
+    const since = loopTaken(program.clock);
+    try {
+      result = run?.(...args);
+    } finally {
+      loopReleased(since, program, "function", call);
+    }
     // Inside the try: `then` may be a getter or a method of the user's that throws.
     if (isThenable(result)) {
       result.then(
-        (value) => succeed(attempt, value),
-        (thrown) => attempt.failed(failureOf(thrown)),
+        (value) => succeed(call, value),
+        (thrown) => call.failed(errorIn(thrown), true),
       );
       return;
     }
   } catch (thrown) {
-    attempt.failed(failureOf(thrown));
+    call.failed(errorIn(thrown), true);
     return;
   }
-  succeed(attempt, result);
+  succeed(call, result);
 }
 
 /** What a function's throw is answered as: its own GenApiError as `failed`, anything else as `internal`. */
-function failureOf(thrown: unknown): Failure {
+function errorIn(thrown: unknown): GenApiError {
   const data = thrownData(thrown);
   // The error itself, not a copy of it, is what logs want to see.
-  return data.kind === "failed" ? errorOf(data) : internal(toError(thrown));
+  return data.kind === "failed" ? errorOf(data) : internalError(toError(thrown));
 }
 
-function succeed(attempt: Attempt, value: unknown): void {
+function succeed(call: MainCall, value: unknown): void {
   let json: string;
   try {
-    json = encodeResult(value, attempt.maxResultBytes);
+    json = encodeResult(value, call.maxResultBytes);
   } catch (thrown) {
-    attempt.failed(internal(thrown));
+    call.failed(internalError(toError(thrown)), true);
     return;
   }
-  attempt.succeeded(json);
+  call.succeeded(json);
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -5,5 +5,7 @@ import type { StreamCall } from "./stream-call.ts";
 export const streamCallActor = fromResource<StreamCall>(({ input: stream, finish }) => {
   stream.start(finish);
   // Does nothing to a stream that is over.
-  return () => stream.abort("stopped");
+  const close = () => stream.abort("stopped");
+  const { service, requestType, version } = stream;
+  return { close, formatStatus: () => ({ service, requestType, version }) };
 });

@@ -1,10 +1,10 @@
 import type { Clock } from "../core/clock.ts";
-import type { RequestIdentity } from "../core/request-info.ts";
+import type { RequestIdentity, TraceContext } from "../core/request-info.ts";
 import { telemetryEvent } from "../telemetry/telemetry.ts";
 import type { CancelReason, FunctionName } from "./attempt.ts";
 import type { ReplyTo } from "./caller.ts";
 import type { Target } from "./compile-function.ts";
-import { cancelled, type Failure, refusal, unavailable } from "./failure.ts";
+import { cancelled, type Failure, internal, refusal, unavailable } from "./failure.ts";
 import { encodeChunk, encodeStreamEnd } from "./response.ts";
 
 const streamStart = telemetryEvent("stream.start");
@@ -18,7 +18,7 @@ export interface RunningStream {
   grant(chunks: number): void;
 }
 
-/** Where streams are produced: the stream pool, the gateway's own thread. */
+/** Where streams are produced: the stream pool, the gateway's own thread, a service node. */
 export interface StreamExecutor {
   /** Ends by `stream.ended` or `stream.failed`, perhaps before it returns. */
   stream(stream: StreamCall): RunningStream;
@@ -28,8 +28,14 @@ export interface StreamExecutor {
 export interface StreamOwner {
   /** Before the first chunk, or when nothing was sent yet: the client must hear that the stream begins. */
   streamBegins(): void;
-  /** Its one end. @param response the Response that says so @param failure null for an orderly end */
-  streamEnded(response: string, failure: Failure | null): void;
+  /**
+   * Its one end.
+   *
+   * @param response the Response that says so
+   * @param failure null for an orderly end
+   * @param begun false when the function was certainly not called
+   */
+  streamEnded(response: string, failure: Failure | null, begun: boolean): void;
 }
 
 /** What a stream is made of. */
@@ -40,6 +46,7 @@ export interface StreamCallOptions {
   readonly target: Target;
   readonly args: readonly unknown[];
   readonly identity: RequestIdentity | null;
+  readonly trace: TraceContext | null;
   readonly maxResultBytes: number;
   /** How long a client that reads nothing keeps its stream, milliseconds. */
   readonly stallTimeoutMs: number;
@@ -63,6 +70,8 @@ export class StreamCall {
   readonly target: Target;
   readonly args: readonly unknown[];
   readonly identity: RequestIdentity | null;
+  /** Continued by the service node that runs it. */
+  readonly trace: TraceContext | null;
   readonly maxResultBytes: number;
   readonly #options: StreamCallOptions;
   #running: RunningStream | null = null;
@@ -78,7 +87,7 @@ export class StreamCall {
   #activeAt = 0;
 
   constructor(options: StreamCallOptions) {
-    const { name, target, args, identity, maxResultBytes } = options;
+    const { name, target, args, identity, trace, maxResultBytes } = options;
     this.service = name.service;
     this.requestType = name.requestType;
     this.version = name.version;
@@ -87,6 +96,7 @@ export class StreamCall {
     this.target = target;
     this.args = args;
     this.identity = identity;
+    this.trace = trace;
     this.maxResultBytes = maxResultBytes;
     this.#options = options;
   }
@@ -98,12 +108,21 @@ export class StreamCall {
   /** @param onOver called once when it has ended */
   start(onOver: () => void): void {
     const { clock, executor, owner } = this.#options;
+    // Ended before its actor came to start it.
+    if (this.#isOver) {
+      onOver();
+      return;
+    }
     this.#onOver = onOver;
     this.#startedAt = clock.now();
     this.#activeAt = this.#startedAt;
     if (streamStart.active) streamStart.emit({ system_time: clock.systemTime() }, this.#identify());
-    const running = executor.stream(this);
-    this.#running = running;
+    try {
+      this.#running = executor.stream(this);
+    } catch (thrown) {
+      // It may have begun all the same.
+      this.failed(internal(thrown), true);
+    }
     if (this.#isOver) {
       onOver();
       return;
@@ -127,21 +146,22 @@ export class StreamCall {
   ended(lastJson: string | null): void {
     if (this.#isOver) return;
     this.#options.owner.streamBegins();
-    this.#end(encodeStreamEnd(this.#options.requestId, lastJson ?? "null"), null);
+    this.#end(encodeStreamEnd(this.#options.requestId, lastJson ?? "null"), null, true);
   }
 
   /** @param begun false when the function was certainly not called */
   failed(failure: Failure, begun: boolean): void {
     if (this.#isOver) return;
     if (begun) this.#options.owner.streamBegins();
-    this.#fail(failure);
+    // What has sent a chunk has begun, whoever says otherwise.
+    this.#fail(failure, begun || this.#chunks > 0);
   }
 
   /** The client wants no more: an orderly end. */
   stop(): void {
     if (this.#isOver) return;
     this.#running?.cancel("cancelled");
-    this.#end(encodeStreamEnd(this.#options.requestId, "null"), null);
+    this.#end(encodeStreamEnd(this.#options.requestId, "null"), null, true);
   }
 
   /** Ended from outside. */
@@ -152,14 +172,14 @@ export class StreamCall {
   #giveUp(reason: CancelReason, failure: Failure): void {
     if (this.#isOver) return;
     this.#running?.cancel(reason);
-    this.#fail(failure);
+    this.#fail(failure, true);
   }
 
-  #fail(failure: Failure): void {
-    this.#end(this.#options.encodeFailure(failure), failure);
+  #fail(failure: Failure, begun: boolean): void {
+    this.#end(this.#options.encodeFailure(failure), failure, begun);
   }
 
-  #end(response: string, failure: Failure | null): void {
+  #end(response: string, failure: Failure | null, begun: boolean): void {
     this.#isOver = true;
     const { clock, owner } = this.#options;
     clock.clearTimeout(this.#timer);
@@ -167,7 +187,7 @@ export class StreamCall {
       const measurements = { duration_us: Math.round((clock.now() - this.#startedAt) * 1000), chunks: this.#chunks };
       streamStop.emit(measurements, { ...this.#identify(), error_code: failure?.code ?? null });
     }
-    owner.streamEnded(response, failure);
+    owner.streamEnded(response, failure, begun);
     if (this.#running !== null) this.#onOver();
   }
 

@@ -1,7 +1,9 @@
 import type { Clock } from "../core/clock.ts";
 import { type GenApiError, libraryError, messageOf, toError } from "../core/errors.ts";
 import type { ServiceFunction } from "../core/load-function.ts";
+import { isThenable, within } from "../core/within.ts";
 import type { TelemetryEvents } from "../telemetry/events.ts";
+import { loopReleased, loopTaken, unwatched } from "../telemetry/main-loop.ts";
 import { telemetryEvent } from "../telemetry/telemetry.ts";
 
 /** A FunConfig's `beforeExecute` or `afterExecute`, loaded. It runs on the gateway's own thread. */
@@ -122,49 +124,18 @@ function run<Outcome>(
   };
   if (events.start.active) events.start.emit({ system_time: clock.systemTime() }, identify());
   try {
-    const value = hook.run(...standardArgs, ...hook.args);
+    const value = call(hook, standardArgs, context);
     return isThenable(value) ? within(value, hook.timeoutMs, clock, succeed, fail) : succeed(value);
   } catch (thrown) {
     return fail(thrown);
   }
 }
 
-// Node fires a timer of more than 2^31 - 1 ms at once.
-const longestTimer = 2 ** 31 - 1;
-
-/** Waits for a promise, but no longer than this; what it comes to later is dropped. */
-function within<Outcome>(
-  promise: PromiseLike<unknown>,
-  timeoutMs: number,
-  clock: Clock,
-  succeed: (value: unknown) => Outcome,
-  fail: (thrown: unknown) => Outcome,
-): Promise<Outcome> {
-  return new Promise((resolve) => {
-    let over = false;
-    const settle = (outcome: () => Outcome) => {
-      if (over) return;
-      over = true;
-      clock.clearTimeout(timer);
-      resolve(outcome());
-    };
-    const timedOut = () => settle(() => fail(new Error(`timed out after ${timeoutMs} ms`)));
-    const timer = clock.setTimeout(timedOut, Math.min(timeoutMs, longestTimer));
-    Promise.resolve(promise).then(
-      (value) => settle(() => attempt(() => succeed(value), fail)),
-      (thrown: unknown) => settle(() => fail(thrown)),
-    );
-  });
-}
-
-function attempt<Outcome>(run: () => Outcome, fail: (thrown: unknown) => Outcome): Outcome {
+function call(hook: Hook, standardArgs: readonly unknown[], { clock, identify }: HookContext): unknown {
+  const since = loopTaken(clock);
   try {
-    return run();
-  } catch (thrown) {
-    return fail(thrown);
+    return hook.run(...standardArgs, ...hook.args);
+  } finally {
+    if (since !== unwatched) loopReleased(since, { name: identify().gateway, clock }, "hook", hook.name);
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }

@@ -109,6 +109,8 @@ export const rateLimiter = fromGenServer({
   handleInfo(state: State, event, server) {
     if (event.type === sweep.type) sweepSlice(state, server);
   },
+
+  formatStatus: ({ limiter }) => ({ limits: limiter.limits.length, ...limiter.statistics }),
 });
 
 /** A running rate limiter. */

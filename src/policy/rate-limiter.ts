@@ -25,7 +25,10 @@ export interface RateLimitStatus extends ScopedRateLimit {
   /** Requests in the window now. */
   readonly count: number;
   readonly remaining: number;
-  /** 0 while requests are let in. */
+  /**
+   * 0 while requests are let in. Above 0 with some `remaining`: a value without requests in the window is refused,
+   * because all `maxKeys` are in use and `failOpen` is false.
+   */
   readonly retryAfterMs: number;
 }
 
@@ -103,10 +106,24 @@ export class RateLimiter {
     const now = this.#now();
     return this.#tables.matching(scope, key).map((table) => {
       table.seek(keyOfValue(table.limit.key, value), now);
-      const { limit, count } = table;
-      const remaining = Math.max(0, limit.maxRequests - count);
-      return { ...limit, count, remaining, retryAfterMs: table.retryAfterMs(now) };
+      return statusOf(table, now, this.#waitForKeys(table.cap, table.isNew ? 1 : 0, now));
     });
+  }
+
+  /**
+   * How much a request's keys have used of every limit that applies to it; the longest `retryAfterMs` is what
+   * {@link check} would say now. Counts nothing.
+   */
+  peek(request: RateLimitedRequest): RateLimitStatus[] {
+    if (!this.#config.enabled) return [];
+    const now = this.#now();
+    const count = this.#seek(request, now);
+    const tables = this.#applying.slice(0, count);
+    // Room is asked for only when no limit refuses.
+    if (tables.some((table) => table.retryAfterMs(now) > 0)) return tables.map((table) => statusOf(table, now, 0));
+    return tables.map((table) =>
+      statusOf(table, now, table.isNew ? this.#waitForKeys(table.cap, this.#newKeysOf(table.cap, count), now) : 0),
+    );
   }
 
   /** Forgets the requests of a value (without one: of all values) by every limit, or by those of one scope and key. */
@@ -230,20 +247,30 @@ export class RateLimiter {
     return newKeys;
   }
 
+  /** Milliseconds for which so many new keys of this cap are refused; 0 where they are let in. */
+  #waitForKeys(cap: KeyCap, newKeys: number, now: number): number {
+    const { enabled, failOpen } = this.#config;
+    return !enabled || failOpen || cap.makeRoom(newKeys, now) ? 0 : cap.retryAfterMs(newKeys, now);
+  }
+
   #report(decision: RateLimitDecision, about: RateLimitedRequest | RateLimitScope, since: number, error: Error | null) {
-    const api = about === "global" ? { service: null, request_type: null } : apiOf(about);
-    const identity = { gateway: this.#gateway, ...api };
+    const gateway = this.#gateway;
+    const service = about === "global" ? null : about.service;
+    const request_type = about === "global" ? null : about.requestType;
     if (checkEvent.active) {
       const duration_us = Math.round((this.#clock.now() - since) * 1000);
-      checkEvent.emit({ duration_us }, { ...identity, allowed: decision.allowed, error });
+      checkEvent.emit({ duration_us }, { gateway, service, request_type, allowed: decision.allowed, error });
     }
     if (decision.allowed || decision.limit === null) return;
     const { scope, key, maxRequests, windowMs } = decision.limit;
     const limit = { scope: scopeName(scope), key, max_requests: maxRequests, window_ms: windowMs };
-    exceededEvent.emit({ retry_after_ms: decision.retryAfterMs }, { ...identity, ...limit });
+    exceededEvent.emit({ retry_after_ms: decision.retryAfterMs }, { gateway, service, request_type, ...limit });
   }
 }
 
-function apiOf({ service, requestType }: { readonly service: string; readonly requestType: string }) {
-  return { service, request_type: requestType };
+/** Of the table's current key, which may have to wait for room. */
+function statusOf(table: RateLimitTable, now: number, waitMs: number): RateLimitStatus {
+  const { limit, count } = table;
+  const remaining = Math.max(0, limit.maxRequests - count);
+  return { ...limit, count, remaining, retryAfterMs: Math.max(waitMs, table.retryAfterMs(now)) };
 }

@@ -44,11 +44,16 @@ export class CircuitBreaker {
     return this.#circuit !== null;
   }
 
+  /** Whether a call would be refused now: it cools down, or its trial is under way. */
+  get isRefusing(): boolean {
+    // Opossum's word for half open with the trial still to come.
+    return this.#circuit !== null && !this.#circuit.pendingClose;
+  }
+
   /** Asks to make a call. A {@link Trial} must be told how it went, or be {@link abandon}ed. */
   admit(): Admission {
     if (this.#circuit === null) return "allowed";
-    // opossum's word for half open with the trial still to come.
-    if (!this.#circuit.pendingClose) return "refused";
+    if (this.isRefusing) return "refused";
     return this.#startTrial(this.#circuit);
   }
 

@@ -2,7 +2,7 @@ import { CircuitBreaker } from "./circuit-breaker.ts";
 import type { PoolFunction } from "./pool-function.ts";
 import type { PoolTask } from "./pool-task.ts";
 import type { PoolTelemetry } from "./pool-telemetry.ts";
-import type { WorkerPoolOptions } from "./worker-pool-options.ts";
+import type { OpenCircuit, WorkerPoolOptions } from "./worker-pool-options.ts";
 
 /**
  * The circuit breakers of a pool's functions. A function has one from its first failure until a success: a function
@@ -21,11 +21,11 @@ export class PoolCircuits {
     this.#telemetry = telemetry;
   }
 
-  /** Functions whose calls are refused. */
-  get open(): { module: string; function: string }[] {
-    return [...this.#functions]
-      .filter(({ breaker }) => breaker?.isOpen === true)
-      .map(({ module, name }) => ({ module, function: name }));
+  /** Those that are open or half open. */
+  get open(): OpenCircuit[] {
+    return [...this.#functions].flatMap(({ module, name, breaker }) =>
+      breaker?.isOpen === true ? [{ module, function: name, isRefusing: breaker.isRefusing }] : [],
+    );
   }
 
   /** Whether a task may run; it then is to be told to one of the methods below. */

@@ -48,8 +48,8 @@ export class PoolTask implements RunningTask, Queued<PoolTask> {
   over = false;
   /** When it is an open circuit's one trial. */
   trial: Trial | null = null;
-  /** When the pool took it, for telemetry; 0 while nobody listens. */
-  takenAt = 0;
+  /** When the pool took it, for telemetry; below 0 where nobody listened then. */
+  takenAt = -1;
 
   constructor(owner: TaskOwner, target: WorkerTarget, listener: TaskListener, called: PoolFunction, code: number) {
     this.#owner = owner;

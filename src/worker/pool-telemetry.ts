@@ -1,9 +1,10 @@
 import type { Clock } from "../core/clock.ts";
-import { libraryError } from "../core/errors.ts";
+import { isGenApiError, libraryError, toError } from "../core/errors.ts";
 import { telemetryEvent } from "../telemetry/telemetry.ts";
 import type { PoolTask } from "./pool-task.ts";
 import type { Refusal } from "./unavailable.ts";
 import type { CancelReason, WorkerTarget } from "./worker-call.ts";
+import type { WorkerPoolOptions } from "./worker-pool-options.ts";
 
 /** Who a call is for. */
 type Target = Pick<WorkerTarget, "service" | "requestType">;
@@ -19,11 +20,13 @@ const strayError = telemetryEvent("worker_pool.thread.stray_error");
 
 /** The events of one pool; each method costs one check while nobody listens. */
 export class PoolTelemetry {
+  readonly #program: string;
   readonly #pool: string;
   readonly #clock: Clock;
 
-  constructor(pool: string, clock: Clock) {
-    this.#pool = pool;
+  constructor({ program, name, clock }: Pick<WorkerPoolOptions, "program" | "name" | "clock">) {
+    this.#program = program;
+    this.#pool = name;
     this.#clock = clock;
   }
 
@@ -35,13 +38,15 @@ export class PoolTelemetry {
 
   /** The function gave its answer, a GenApiError included. */
   stopped(task: PoolTask): void {
-    if (taskStop.active && !task.isVerification)
+    if (taskStop.active && task.takenAt >= 0)
       taskStop.emit({ duration_us: this.#duration(task) }, this.#identity(task.target));
   }
 
   failed(task: PoolTask, error: Error): void {
-    if (!taskException.active || task.isVerification) return;
-    taskException.emit({ duration_us: this.#duration(task) }, { ...this.#identity(task.target), error });
+    if (!taskException.active || task.takenAt < 0) return;
+    // What the function threw is behind what its caller is told.
+    const thrown = isGenApiError(error) && error.code === "internal" ? toError(error.cause ?? error) : error;
+    taskException.emit({ duration_us: this.#duration(task) }, { ...this.#identity(task.target), error: thrown });
   }
 
   /** The caller no longer waits. */
@@ -64,18 +69,22 @@ export class PoolTelemetry {
   }
 
   threadLost(error: Error, callsLost: number): void {
-    if (threadExit.active) threadExit.emit({ calls_lost: callsLost }, { pool: this.#pool, error });
+    if (threadExit.active) threadExit.emit({ calls_lost: callsLost }, { ...this.#names(), error });
   }
 
   strayError(error: Error): void {
-    if (strayError.active) strayError.emit({ system_time: this.#clock.systemTime() }, { pool: this.#pool, error });
+    if (strayError.active) strayError.emit({ system_time: this.#clock.systemTime() }, { ...this.#names(), error });
   }
 
   #duration(task: PoolTask): number {
     return Math.round((this.#clock.now() - task.takenAt) * 1_000);
   }
 
-  #identity({ service, requestType }: Target): { pool: string; service: string; request_type: string } {
-    return { pool: this.#pool, service, request_type: requestType };
+  #identity({ service, requestType }: Target) {
+    return { program: this.#program, pool: this.#pool, service, request_type: requestType };
+  }
+
+  #names() {
+    return { program: this.#program, pool: this.#pool };
   }
 }

@@ -2,6 +2,7 @@ import { encodeResult } from "../core/encode-result.ts";
 import { LiveRequestInfo } from "../core/live-request-info.ts";
 import type { ServiceFunction } from "../core/load-function.ts";
 import type { RequestIdentity } from "../core/request-info.ts";
+import type { LoopWatch } from "../telemetry/main-loop.ts";
 import { ProducerCredit } from "./stream-credit.ts";
 import { type StreamSource, stopSource, streamSource } from "./stream-source.ts";
 import { type StreamOutput, StreamWriter } from "./stream-writer.ts";
@@ -16,6 +17,8 @@ export interface StreamSink {
   failed(data: ThrownData): void;
   /** The function threw after its stream was over. */
   stray(thrown: unknown): void;
+  /** Hears of every run of the function and its source; only on a main thread. */
+  readonly loop?: LoopWatch;
 }
 
 // A source that never waits must let its thread's other calls run.
@@ -55,7 +58,9 @@ export class StreamProducer implements StreamOutput {
   /** Calls the function. */
   start(run: ServiceFunction, args: readonly unknown[], identity: RequestIdentity | null): void {
     try {
-      const returned = identity === null ? run(...args) : run(...args, this.#requestInfo(identity));
+      const returned = watched(this.#sink.loop, () =>
+        identity === null ? run(...args) : run(...args, this.#requestInfo(identity)),
+      );
       if (!isThenable(returned)) {
         this.#returned(returned);
         return;
@@ -171,7 +176,7 @@ export class StreamProducer implements StreamOutput {
     const until = performance.now() + sliceMs;
     try {
       while (this.#state === "open" && this.#credit.available) {
-        const next = source.next();
+        const next = nextOf(source, this.#sink.loop);
         if (isThenable(next)) {
           this.#waiting = true;
           Promise.resolve(next).then(this.#came, this.#cameNot);
@@ -241,6 +246,21 @@ export class StreamProducer implements StreamOutput {
     const error = await stopSource(source);
     if (error !== null) this.#sink.stray(error);
     if (this.#state === "stopping") this.end(null);
+  }
+}
+
+function nextOf(source: StreamSource, loop: LoopWatch | undefined): ReturnType<StreamSource["next"]> {
+  // No closure for each chunk of a thread.
+  return loop === undefined ? source.next() : watched(loop, () => source.next());
+}
+
+function watched<Result>(loop: LoopWatch | undefined, run: () => Result): Result {
+  if (loop === undefined) return run();
+  const since = loop.taken();
+  try {
+    return run();
+  } finally {
+    loop.released(since);
   }
 }
 

@@ -4,6 +4,8 @@ import type { GenApiError } from "../core/errors.ts";
 
 /** What a worker pool can be told. */
 export interface WorkerPoolOptions {
+  /** The name of the gateway or service node whose pool it is, for telemetry. */
+  readonly program: string;
   /** What telemetry calls it: `async_pool`, `stream_pool`. */
   readonly name: string;
   readonly clock: Clock;
@@ -59,5 +61,13 @@ export interface WorkerPoolStatus {
   readonly queued: number;
   readonly maxInFlight: number;
   readonly maxQueueSize: number;
-  readonly openCircuits: readonly { readonly module: string; readonly function: string }[];
+  readonly openCircuits: readonly OpenCircuit[];
+}
+
+/** A function whose circuit is open or half open. */
+export interface OpenCircuit {
+  readonly module: string;
+  readonly function: string;
+  /** Whether a call would be refused now. False from the end of the cooldown until a call comes: that is the trial. */
+  readonly isRefusing: boolean;
 }

@@ -50,6 +50,7 @@ class SupervisedPool implements Pool {
           const closed = pool.close().finally(() => this.#closing.delete(closed));
           this.#closing.add(closed);
         },
+        formatStatus: () => ({ ...pool.status() }),
       };
     });
   }

@@ -41,7 +41,7 @@ export class WorkerPool {
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
-    this.#telemetry = new PoolTelemetry(options.name, options.clock);
+    this.#telemetry = new PoolTelemetry(options);
     this.#waiting = new WaitingCallers(options.clock);
     this.#circuits = new PoolCircuits(options, this.#telemetry);
     this.#threads = new Threads(options, this.#functions.all, {

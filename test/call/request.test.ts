@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { parseRequest, requestIdOf } from "../../src/call/request.ts";
 
 const valid = { request_id: "r1", request_type: "get", service: "users" };
+const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const problem = (payload: unknown) => {
   const parsed = parseRequest(payload);
   return "code" in parsed ? parsed.message : null;
@@ -17,6 +18,7 @@ test("a minimal request has no arguments and no version", () => {
     version: null,
     claimedUserId: null,
     claimedDeviceId: null,
+    trace: null,
   });
   expect(parseRequest({ ...valid, args: null, version: null })).toEqual(parseRequest(valid));
 });
@@ -36,8 +38,48 @@ describe("a payload that is no request is answered with what is wrong:", () => {
     [{ ...valid, user_id: 1 }, "Invalid request: user_id must be a string or null, got number"],
     [{ ...valid, device_id: [] }, "Invalid request: device_id must be a string or null, got list"],
     [{ ...valid, user_roles: ["a", 1] }, "Invalid request: user_roles must be a list of strings or null, got list"],
+    [{ ...valid, trace: traceparent }, "Invalid request: trace must be a map or null, got string"],
+    [
+      { ...valid, trace: { traceparent: 1 } },
+      "Invalid request: trace.traceparent must be a string or null, got number",
+    ],
+    [{ ...valid, trace: { tracestate: [] } }, "Invalid request: trace.tracestate must be a string or null, got list"],
   ])("%j", (payload, message) => {
     expect(problem(payload)).toBe(message);
+  });
+});
+
+describe("a request's trace context", () => {
+  const traceOf = (trace: unknown) => {
+    const parsed = parseRequest({ ...valid, trace });
+    return "code" in parsed ? parsed : parsed.trace;
+  };
+
+  test("is read as W3C has it", () => {
+    expect(traceOf({ traceparent, tracestate: "a=1,b=2" })).toEqual({ traceparent, tracestate: "a=1,b=2" });
+    expect(traceOf({ traceparent })).toEqual({ traceparent });
+  });
+
+  test.each([
+    "",
+    "00-1-2-03",
+    traceparent.toUpperCase(),
+    `ff${traceparent.slice(2)}`,
+    `${traceparent}-more`,
+    ` ${traceparent}`,
+    "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+    "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+  ])("counts as absent when it is malformed: %j", (malformed) => {
+    expect(traceOf({ traceparent: malformed, tracestate: "a=1" })).toBeNull();
+  });
+
+  test("of a later version is read as far as it is known", () => {
+    expect(traceOf({ traceparent: `01${traceparent.slice(2)}-more` })).toEqual({ traceparent });
+  });
+
+  test("goes without a tracestate that is too long or not ASCII", () => {
+    expect(traceOf({ traceparent, tracestate: "a".repeat(513) })).toEqual({ traceparent });
+    expect(traceOf({ traceparent, tracestate: "a=ü" })).toEqual({ traceparent });
   });
 });
 

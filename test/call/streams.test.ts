@@ -97,6 +97,19 @@ describe("a stream", () => {
   });
 });
 
+test("a stream that ended before its actor came to start it is not begun, and its actor ends", async () => {
+  const { request, sent, streams, streamStart } = await pipelineOf(onWorker);
+  let start = (): void => undefined;
+  let actorEnds = 0;
+  streamStart.start = (stream) => {
+    start = () => stream.start(() => actorEnds++);
+  };
+  request("numbers").calls.cancel("r1")?.();
+  start();
+  expect(sent.map(({ response }) => response.error_code)).toEqual(["cancelled"]);
+  expect([streams.length, actorEnds]).toEqual([0, 1]);
+});
+
 describe("the client's socket", () => {
   test("gives the producer credit for each chunk it takes, and none while it is full", async () => {
     const { request, streams, socket } = await pipelineOf(onWorker);

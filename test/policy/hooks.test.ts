@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { GenApiError, isGenApiError } from "../../src/core/errors.ts";
 import type { ServiceFunction } from "../../src/core/load-function.ts";
 import { type Hook, type HookContext, runAfterHook, runBeforeHook } from "../../src/policy/hooks.ts";
+import { RequestTrace } from "../../src/telemetry/request-trace.ts";
 import { SimulatedClock, settled } from "../support/simulated-clock.ts";
 
 const request = { requestId: "r1", args: { msg: "x" } };
@@ -30,6 +31,7 @@ function context(clock = new SimulatedClock()): HookContext & { clock: Simulated
     version: null,
     response_type: "sync",
     user_id: null,
+    trace: new RequestTrace(null),
   };
   return { clock, identify: () => identity };
 }

@@ -117,6 +117,30 @@ describe("a key that was refused for want of room with failOpen false", () => {
     expect(narrow.check("a", "global", "room")).toMatchObject({ allowed: false, retryAfterMs: 5000 });
   });
 
+  test("is shown its wait before it comes, where failOpen is false, and none once there is room", () => {
+    const request = {
+      service: "s",
+      requestType: "t",
+      args: { room: "b" },
+      userId: "b",
+      deviceId: null,
+      ipAddress: null,
+    };
+    for (const failOpen of [true, false]) {
+      const { clock, limiter, both } = start({ maxKeys: 1, failOpen });
+      both("a", "a");
+      clock.advance(100);
+      const waits = () => limiter.peek(request).map(({ count, retryAfterMs }) => [count, retryAfterMs]);
+      expect(waits()).toEqual(failOpen ? times(2).map(() => [0, 0]) : times(2).map(() => [0, 900]));
+      expect(limiter.status("b", "global", "userId")).toMatchObject([{ retryAfterMs: failOpen ? 0 : 900 }]);
+      expect(limiter.status("a", "global", "userId")).toMatchObject([{ count: 1, retryAfterMs: 0 }]);
+      expect(limiter.statistics.withoutRoom).toBe(0);
+      clock.advance(900);
+      expect(waits()).toEqual(times(2).map(() => [0, 0]));
+      expect(both("b", "b").allowed).toBe(true);
+    }
+  });
+
   test("is told the longer wait when users and arguments are both full", () => {
     for (const roomFirst of [true, false]) {
       const { clock, check, both } = start({ maxKeys: 1, failOpen: false });

@@ -49,13 +49,15 @@ describe("a circuit breaker", () => {
     const { breaker, events } = createBreaker(1);
     breaker.failed();
     await vi.advanceTimersByTimeAsync(cooldownMs - 1);
-    expect(breaker.admit()).toBe("refused");
+    expect([breaker.isRefusing, breaker.admit()]).toEqual([true, "refused"]);
     await vi.advanceTimersByTimeAsync(1);
+    expect([breaker.isOpen, breaker.isRefusing]).toEqual([true, false]);
     const trial = trialOf(breaker);
-    expect(breaker.admit()).toBe("refused");
+    expect([breaker.isRefusing, breaker.admit()]).toEqual([true, "refused"]);
     trial.succeeded();
     await settle();
-    expect([breaker.isOpen, breaker.admit(), events]).toEqual([false, "allowed", [1, "close"]]);
+    expect([breaker.isRefusing, breaker.isOpen, breaker.admit()]).toEqual([false, false, "allowed"]);
+    expect(events).toEqual([1, "close"]);
     expect(vi.getTimerCount()).toBe(0);
   });
 

@@ -15,6 +15,7 @@ export function fixture(name: string): string {
 export function openPool(options: Partial<WorkerPoolOptions> = {}): WorkerPool & AsyncDisposable {
   const pool = new WorkerPool({
     ...workerPoolDefaults,
+    program: "test",
     name: "test_pool",
     clock: systemClock,
     threads: 1,

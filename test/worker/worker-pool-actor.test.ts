@@ -6,7 +6,7 @@ import { createPool, type PoolOptions } from "../../dist/worker/worker-pool.acto
 import { failure, fixture, run, start } from "./open-pool.ts";
 
 function startTree(options: Partial<PoolOptions> = {}) {
-  const pool = createPool({ name: "async_pool", clock: systemClock, threads: 1, ...options });
+  const pool = createPool({ program: "test", name: "async_pool", clock: systemClock, threads: 1, ...options });
   const system = startSystem({
     name: "test",
     children: [childSpec({ id: "async_pool", name: "async_pool", logic: pool.logic })],

@@ -48,15 +48,56 @@ export function selectNode(
   selection: Selection,
 ): string | null {
   if (liveNodes.length === 0) return null;
-  if (mode === "random") return randomNode(liveNodes, selection.random);
   if (mode === "roundRobin") return selection.roundRobin.next(functionKey, liveNodes);
   const key = keyOf(mode, request);
   if (key === null) return randomNode(liveNodes, selection.random);
-  if (mode === "hash" || "hash" in mode) return rendezvousNode(liveNodes, key);
-  return selection.sticky.place(functionKey, key, liveNodes);
+  if (typeof mode === "object" && "sticky" in mode) return selection.sticky.place(functionKey, key, liveNodes);
+  return rendezvousNode(liveNodes, key);
 }
 
-function keyOf(mode: Exclude<ChooseNodeMode, "random" | "roundRobin">, request: SelectedRequest): string | null {
+/**
+ * The node that a request would go to, as {@link selectNode} decides; takes no turn and remembers nothing.
+ *
+ * @returns null where chance decides, or none lives
+ */
+export function peekNode(
+  mode: ChooseNodeMode,
+  functionKey: string,
+  liveNodes: readonly string[],
+  request: SelectedRequest,
+  { roundRobin, sticky }: Pick<Selection, "roundRobin" | "sticky">,
+): string | null {
+  const [first] = liveNodes;
+  if (first === undefined || liveNodes.length === 1) return first ?? null;
+  if (mode === "roundRobin") return roundRobin.peek(functionKey, liveNodes);
+  const key = keyOf(mode, request);
+  if (key === null) return null;
+  if (typeof mode === "object" && "sticky" in mode) return sticky.peek(functionKey, key, liveNodes);
+  return rendezvousNode(liveNodes, key);
+}
+
+/**
+ * Where a request goes that the node selected for it did not take. Nothing of it is remembered: the turns go on as they
+ * were, and a sticky key stays with its node, which may take the next request.
+ *
+ * @param otherNodes the function's live nodes without those that were tried
+ * @param random returns a number in [0, 1), as `Math.random` does
+ * @returns null where no other lives
+ */
+export function selectOtherNode(
+  mode: ChooseNodeMode,
+  otherNodes: readonly string[],
+  request: SelectedRequest,
+  random: () => number,
+): string | null {
+  if (otherNodes.length === 0) return null;
+  const key = keyOf(mode, request);
+  return key === null ? randomNode(otherNodes, random) : rendezvousNode(otherNodes, key);
+}
+
+/** What decides where a request goes; null where its mode needs no key, or the request has none that is usable. */
+function keyOf(mode: ChooseNodeMode, request: SelectedRequest): string | null {
+  if (mode === "random" || mode === "roundRobin") return null;
   if (mode === "hash") return keyText(request.requestId);
   if ("hash" in mode) return keyText(request.args[mode.hash]);
   // The connection's identity goes before an argument that a client named like it.

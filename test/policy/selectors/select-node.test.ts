@@ -140,6 +140,53 @@ describe.each([3, 5, 10])("of %i nodes", (count) => {
     );
   });
 
+  it("sticky never moves 100 000 keys within their time while their nodes live, whatever others come and go", () => {
+    fc.assert(
+      fc.property(fc.integer(), fc.nat(count - 1), (seed, flickers) => {
+        const it = world(seed);
+        const place = (index: number, live: readonly string[]) =>
+          it.select({ sticky: "k" }, live, { args: { k: index } })!;
+        // Where they are is not where hashing them now would place them.
+        const early = nodes.slice(0, Math.ceil(count / 2));
+        const places = Array.from({ length: keys }, (_, index) => place(index, early));
+        const rest = nodes.filter((_, index) => index !== flickers);
+        for (const live of [nodes, rest, nodes]) {
+          it.now += 3_599_999;
+          for (let index = 0; index < keys; index++) {
+            const node = place(index, live);
+            if (node === places[index]) continue;
+            if (live.includes(places[index]!)) expect.fail(`${index} moved from ${places[index]} to ${node}`);
+            places[index] = node;
+          }
+        }
+        expect(it.sticky.size).toBe(keys);
+      }),
+      { numRuns: 2 },
+    );
+  });
+
+  it("sticky forgets the least recently used of more than 100 000 keys, and no other", () => {
+    fc.assert(
+      fc.property(fc.integer(), fc.integer({ min: 1, max: 300 }), (seed, more) => {
+        const it = world(seed);
+        const place = (key: number, live: readonly string[]) => it.select({ sticky: "k" }, live, { args: { k: key } });
+        const onFirst = nodes.slice(0, 1);
+        for (let key = 0; key < keys; key++) place(key, onFirst);
+        // Used once more, the first hundred are the most recent.
+        for (let key = 0; key < 100; key++) place(key, onFirst);
+        for (let key = keys; key < keys + more; key++) place(key, onFirst);
+        expect(it.sticky.size).toBe(keys);
+        const isKept = (key: number) => place(key, nodes) === nodes[0];
+        // Looked at from the newest on, as a forgotten one that comes again makes another be forgotten.
+        const oldest = 100 + more;
+        for (const key of [...Array(100).keys(), oldest, oldest + 1, keys - 1, keys]) expect(isKept(key)).toBe(true);
+        const elsewhere = (key: number) => it.select("hash", nodes, { requestId: String(key) });
+        for (let key = oldest - 1; key >= 100; key--) expect(place(key, nodes)).toBe(elsewhere(key));
+      }),
+      { numRuns: 2 },
+    );
+  });
+
   it("round robin is exact for each function, however their calls mix", () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom("f", "g", "h"), { maxLength: 100 }), (calls) => {

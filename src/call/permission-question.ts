@@ -1,0 +1,67 @@
+import { Attempt, type AttemptOwner } from "./attempt.ts";
+import type { Call } from "./call.ts";
+import type { CompiledFunction, Target } from "./compile-function.ts";
+import { type Failure, permissionDenied, unavailable } from "./failure.ts";
+import { hookRequestOf } from "./hook-request.ts";
+import type { PipelineSources } from "./pipeline-sources.ts";
+import type { Routed } from "./route.ts";
+
+/**
+ * A call's question to its function's `permissionCallback`, asked where the function itself would run. Only `true`
+ * permits; a failure denies, unless no node was left to ask.
+ */
+export class PermissionQuestion implements AttemptOwner, Routed {
+  readonly #call: Call;
+  readonly #compiled: CompiledFunction;
+  readonly #callback: Target;
+  readonly #sources: PipelineSources;
+  readonly #onPermitted: () => void;
+
+  constructor(
+    call: Call,
+    compiled: CompiledFunction,
+    callback: Target,
+    sources: PipelineSources,
+    onPermitted: () => void,
+  ) {
+    this.#call = call;
+    this.#compiled = compiled;
+    this.#callback = callback;
+    this.#sources = sources;
+    this.#onPermitted = onPermitted;
+  }
+
+  /** Asks; the call goes on or fails when the answer comes. */
+  ask(): void {
+    const { route } = this.#call;
+    if (route === null) this.start();
+    else route.run(this);
+  }
+
+  start(): void {
+    const { config } = this.#compiled;
+    const shown = hookRequestOf(this.#call.request, this.#call.caller, this.#compiled);
+    const args = [shown, ...(config.permissionCallback?.args ?? [])];
+    const { maxResultBytes, deadlines } = this.#sources;
+    this.#call.attemptBegins("permission_callback");
+    const attempt = new Attempt(config, this.#callback, args, null, this.#call.trace, maxResultBytes, this);
+    attempt.start(this.#call.executor, deadlines);
+  }
+
+  attemptSucceeded(json: string): void {
+    this.#call.attemptEnds(null);
+    if (json === "true") this.#onPermitted();
+    else this.#call.fail(permissionDenied);
+  }
+
+  attemptFailed(failure: Failure, begun: boolean): void {
+    const { route, isAnswered } = this.#call;
+    // Nobody waits for the answer any more.
+    if (isAnswered) return;
+    this.#call.attemptEnds(failure);
+    if (begun || route === null) this.#call.fail(permissionDenied);
+    else if (!route.goElsewhere(this, failure)) {
+      this.#call.fail(failure.code === "unavailable" ? unavailable : permissionDenied);
+    }
+  }
+}
