@@ -1,0 +1,204 @@
+import type { ReadStream, WriteStream } from "node:tty";
+import { Command, InvalidArgumentError, Option } from "commander";
+import type { TreeNode } from "../actor/tree.ts";
+import type { Response } from "../call/response.ts";
+import type { CallFlow, CallFlowSummary } from "../diagnostics/call-flow.ts";
+import type { ClusterView } from "../diagnostics/cluster-view.ts";
+import type { CacheStatus } from "../diagnostics/diagnostics.ts";
+import type { Health } from "../diagnostics/health.ts";
+import type { RequestInspection } from "../diagnostics/inspect-request.ts";
+import type { RateLimitStatus } from "../policy/rate-limiter.ts";
+import type { WorkerPoolStatus } from "../worker/worker-pool-options.ts";
+import { AdminClient } from "./admin-client.ts";
+import { exitCodes } from "./cli-error.ts";
+import { jsonText } from "./text.ts";
+import { readTop, showTop } from "./top.ts";
+import { topView } from "./top-view.ts";
+import { treeView } from "./tree-view.ts";
+import {
+  cacheView,
+  flowsView,
+  flowView,
+  healthView,
+  inspectionView,
+  limitsView,
+  nodesView,
+  poolsView,
+  responseView,
+} from "./views.ts";
+
+interface GlobalOptions {
+  readonly admin: string;
+  readonly token?: string;
+  readonly json: boolean;
+}
+
+interface RequestOptions {
+  readonly user?: string;
+  readonly device?: string;
+  readonly role: readonly string[];
+  readonly functionVersion?: string;
+}
+
+/**
+ * The commands of `gen-api`. A command sets `process.exitCode` where its answer says no.
+ * @param write takes what is printed
+ */
+export function createProgram(version: string, write: (text: string) => void): Command {
+  const program = new Command("gen-api")
+    .description("Looks into a running gen-api gateway, over its admin listener.")
+    .version(version)
+    .addOption(
+      new Option("--admin <address>", "HOST:PORT or unix:PATH of the admin listener")
+        .env("GEN_API_ADMIN")
+        .default("127.0.0.1:4001"),
+    )
+    // Not with commander's env(): its help would show the token.
+    .option("--token <token>", "the admin listener's token; better in GEN_API_ADMIN_TOKEN, which `ps` does not show")
+    .option("--json", "print JSON", false)
+    .showHelpAfterError("(gen-api --help tells more)")
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 yes, 1 the answer says no, 2 wrong use, 3 no gateway answers, 4 refused (token, Host, adminActions)",
+    );
+
+  const clientOf = ({ admin, token = process.env.GEN_API_ADMIN_TOKEN }: GlobalOptions) =>
+    new AdminClient({ address: admin, token });
+  const print = <Value>({ json }: GlobalOptions, value: Value, view: (value: Value) => string) =>
+    write(json ? jsonText(value) : view(value));
+  const failWhen = (isFailure: boolean) => {
+    if (isFailure) process.exitCode = exitCodes.failed;
+  };
+
+  /** A command that asks one question. */
+  const question = <Value>(name: string, description: string, path: string, view: (value: Value) => string) =>
+    program
+      .command(name)
+      .description(description)
+      .action(async (_options, command: Command) => {
+        const options = command.optsWithGlobals<GlobalOptions>();
+        print(options, await clientOf(options).get<Value>(path), view);
+      });
+
+  program
+    .command("health")
+    .description("whether all is well, and what is not; exit code 1 when the gateway is down")
+    .action(async (_options, command: Command) => {
+      const options = command.optsWithGlobals<GlobalOptions>();
+      const health = await clientOf(options).get<Health>("/api/health");
+      print(options, health, healthView);
+      failWhen(health.status === "down");
+    });
+  program
+    .command("tree")
+    .description("the supervision tree")
+    .option("--all", "every child of a supervisor that has many", false)
+    .action(async (_options, command: Command) => {
+      const options = command.optsWithGlobals<GlobalOptions & { readonly all: boolean }>();
+      print(options, await clientOf(options).get<TreeNode>("/api/tree"), (tree) => treeView(tree, options.all));
+    });
+  program
+    .command("flows")
+    .description("every function, or those of one service")
+    .argument("[service]")
+    .action(async (service: string | undefined, _options, command: Command) => {
+      const options = command.optsWithGlobals<GlobalOptions>();
+      print(options, await clientOf(options).get<CallFlowSummary[]>("/api/flows", { service }), flowsView);
+    });
+  program
+    .command("flow")
+    .description("the way of a function's requests, stage by stage")
+    .argument("<service>")
+    .argument("<type>")
+    .option("--function-version <version>", "of the function; without it, what requests without a version get")
+    .action(async (service: string, type: string, _options, command: Command) => {
+      const options = command.optsWithGlobals<GlobalOptions & { readonly functionVersion?: string }>();
+      const query = { service, type, version: options.functionVersion };
+      print(options, await clientOf(options).get<CallFlow>("/api/flow", query), flowView);
+    });
+
+  const requestCommand = (name: string, description: string) =>
+    program
+      .command(name)
+      .description(description)
+      .argument("<service>")
+      .argument("<type>")
+      .argument("[args]", "the arguments, as JSON", jsonMap, {})
+      .option("--user <id>", "the user id of who asks")
+      .option("--device <id>", "the device id of who asks")
+      .option("--role <role>", "a role of who asks; may be given again", collect, [])
+      .option("--function-version <version>", "of the function");
+  const requestOf = (service: string, requestType: string, args: unknown, options: RequestOptions) => ({
+    service,
+    requestType,
+    args,
+    version: options.functionVersion ?? null,
+    userId: options.user ?? null,
+    deviceId: options.device ?? null,
+    userRoles: options.role,
+  });
+  requestCommand("inspect", "a dry run: what would happen to a request; exit code 1 when it would be refused")
+    .option("--ip <address>", "the address of who asks")
+    .action(async (service: string, type: string, args: unknown, _options, command: Command) => {
+      const options = command.optsWithGlobals<GlobalOptions & RequestOptions & { readonly ip?: string }>();
+      const body = { ...requestOf(service, type, args, options), ipAddress: options.ip ?? null };
+      const inspection = await clientOf(options).post<RequestInspection>("/api/inspect", body);
+      print(options, inspection, inspectionView);
+      failWhen(inspection.outcome !== "would_run");
+    });
+  requestCommand("call", 'calls a function; the gateway has to list "call" in adminActions')
+    .option("--timeout <ms>", "how long to wait, milliseconds", milliseconds, 30_000)
+    .action(async (service: string, type: string, args: unknown, _options, command: Command) => {
+      const options = command.optsWithGlobals<GlobalOptions & RequestOptions & { readonly timeout: number }>();
+      const body = { ...requestOf(service, type, args, options), timeoutMs: options.timeout };
+      const response = await clientOf(options).post<Response>("/api/call", body, options.timeout + 5_000);
+      print(options, response, responseView);
+      failWhen(!response.success);
+    });
+  program
+    .command("rl")
+    .description("how much a user has used of the rate limits")
+    .argument("<user>")
+    .action(async (user: string, _options, command: Command) => {
+      const options = command.optsWithGlobals<GlobalOptions>();
+      const limits = await clientOf(options).get<RateLimitStatus[]>("/api/rate-limits", { user });
+      print(options, limits, (value) => limitsView(user, value));
+    });
+  question<CacheStatus>("cache", "the table of functions", "/api/cache", cacheView);
+  question<WorkerPoolStatus[]>("pools", "the worker pools", "/api/pools", poolsView);
+  question<ClusterView>("nodes", "the service nodes", "/api/cluster", (view) => nodesView(view, Date.now()));
+  program
+    .command("top")
+    .description("how the gateway is, live; prints once where there is no terminal")
+    .option("--interval <ms>", "milliseconds between two looks", milliseconds, 1_000)
+    .action(async (_options, command: Command) => {
+      const options = command.optsWithGlobals<GlobalOptions & { readonly interval: number }>();
+      const client = clientOf(options);
+      const isLive = process.stdout.isTTY && process.stdin.isTTY && !options.json;
+      if (isLive) await showTop(client, options.interval, process.stdin as ReadStream, process.stdout as WriteStream);
+      else print(options, await readTop(client), (reading) => topView(reading, null));
+    });
+  return program;
+}
+
+function jsonMap(text: string): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new InvalidArgumentError(`It must be JSON, such as '{"user_id":"1"}'.`);
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  throw new InvalidArgumentError(`It must be a JSON object, such as '{"user_id":"1"}'.`);
+}
+
+function milliseconds(text: string): number {
+  const ms = Number(text);
+  if (Number.isSafeInteger(ms) && ms >= 100 && ms <= 300_000) return ms;
+  throw new InvalidArgumentError("It must be a whole number of milliseconds from 100 to 300000.");
+}
+
+function collect(text: string, before: readonly string[]): readonly string[] {
+  return [...before, text];
+}

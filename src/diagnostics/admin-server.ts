@@ -1,0 +1,219 @@
+import { chmodSync, lstatSync, unlinkSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { type AddressInfo, connect } from "node:net";
+import type { Clock } from "../core/clock.ts";
+import { type ErrorCode, type GenApiError, isGenApiError, libraryError, messageOf, toError } from "../core/errors.ts";
+import { telemetryEvent } from "../telemetry/telemetry.ts";
+import { readBody } from "./admin-body.ts";
+import { adminGuard } from "./admin-guard.ts";
+import { type AdminAnswer, type AdminRoute, json } from "./admin-route.ts";
+
+const refuse = telemetryEvent("admin.refuse");
+const exception = telemetryEvent("admin.exception");
+
+/** Where an admin listener listens: on a port, or on a socket in the file system. */
+export type AdminListen = { readonly host: string; readonly port: number } | { readonly path: string };
+
+/** What an admin server is made of. */
+export interface AdminServerOptions {
+  readonly gateway: string;
+  readonly clock: Clock;
+  readonly listen: AdminListen;
+  readonly token: string;
+  readonly allowedHosts: readonly string[];
+  readonly routes: readonly AdminRoute[];
+}
+
+/** What becomes of an admin server. */
+export interface AdminServerEvents {
+  onListening(address: AdminListen): void;
+  /** With a GenApiError `listen_failed`, or whatever befalls a server that listens. */
+  onError(error: Error): void;
+}
+
+// How long headers and a body may take to come, and the most connections.
+const receiveMs = 10_000;
+const maxConnections = 64;
+const answerMs = 10_000;
+
+/** Opens the server of an admin listener. @returns how to close it, with every connection */
+export function openAdminServer(options: AdminServerOptions, events: AdminServerEvents): () => void {
+  const { listen } = options;
+  const answer = requestListener(options);
+  const server = createServer(
+    { headersTimeout: receiveMs, requestTimeout: receiveMs, connectionsCheckingInterval: 1_000 },
+    (request, response) => {
+      answer(request, response).catch((thrown) => {
+        // A fault of the listener's own costs this request, not the process.
+        const { clock, gateway } = options;
+        exception.emit(
+          { system_time: clock.systemTime() },
+          { gateway, path: request.url ?? "", error: toError(thrown) },
+        );
+        response.destroy();
+      });
+    },
+  );
+  server.maxConnections = maxConnections;
+  let isClosed = false;
+  let hasRetried = false;
+  const where = "path" in listen ? `unix:${listen.path}` : `${listen.host} port ${listen.port}`;
+  const failed = (cause: NodeJS.ErrnoException) =>
+    libraryError("listen_failed", `The admin listener cannot listen on ${where}: ${cause.code ?? cause.message}`, {
+      cause,
+    });
+  const start = () => {
+    if (!isClosed) server.listen(listen);
+  };
+  server.on("listening", () => {
+    // Whoever may connect still needs the token.
+    if ("path" in listen) chmodSync(listen.path, 0o600);
+    events.onListening(boundTo(server, listen));
+  });
+  server.on("error", (cause: NodeJS.ErrnoException) => {
+    if (server.listening) events.onError(cause);
+    else if (cause.code === "EADDRINUSE" && "path" in listen && !hasRetried) {
+      hasRetried = true;
+      removeStale(listen.path, start, () => events.onError(failed(cause)));
+    } else events.onError(failed(cause));
+  });
+  try {
+    start();
+  } catch (error) {
+    throw failed(toError(error));
+  }
+  return () => {
+    isClosed = true;
+    server.close();
+    server.closeAllConnections();
+  };
+}
+
+function boundTo(server: Server, listen: AdminListen): AdminListen {
+  if ("path" in listen) return listen;
+  const { address, port } = server.address() as AddressInfo;
+  return { host: address, port };
+}
+
+/** A process that was killed leaves its socket's file behind: where nobody answers there any more, it may go. */
+function removeStale(path: string, removed: () => void, inUse: () => void): void {
+  const probe = connect(path);
+  probe.on("connect", () => {
+    probe.destroy();
+    inUse();
+  });
+  probe.on("error", ({ code }: NodeJS.ErrnoException) => {
+    try {
+      if (code !== "ECONNREFUSED" || !lstatSync(path).isSocket()) {
+        inUse();
+        return;
+      }
+      unlinkSync(path);
+    } catch {
+      // It went by itself, or may not be removed: listening tells.
+    }
+    removed();
+  });
+}
+
+function requestListener({ gateway, clock, listen, token, allowedHosts, routes }: AdminServerOptions) {
+  const guard = adminGuard({ token, host: "host" in listen ? listen.host : null, allowedHosts });
+  const byPath = new Map<string, AdminRoute[]>();
+  for (const route of routes) byPath.set(route.path, [...(byPath.get(route.path) ?? []), route]);
+
+  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const refused = guard(request.headers);
+    if (refused !== null) {
+      const { status, reason } = refused;
+      if (refuse.active) {
+        const address = request.socket.remoteAddress ?? "unix";
+        refuse.emit({ system_time: clock.systemTime() }, { gateway, address, status, reason });
+      }
+      const code = status === 401 ? "unauthenticated" : "permission_denied";
+      send(response, request, errorAnswer(status, code, reason), { "www-authenticate": "Bearer" });
+      return;
+    }
+    // By hand: to a URL parser "//" is a host, and not all that may stand in a request line is a URL.
+    const [path = "", ...query] = (request.url ?? "/").split("?");
+    const found = byPath.get(path);
+    if (found === undefined) {
+      send(response, request, errorAnswer(404, "not_found", `There is nothing at ${path}`));
+      return;
+    }
+    const method = request.method === "HEAD" ? "GET" : request.method;
+    const route = found.find((each) => each.method === method);
+    if (route === undefined) {
+      const allow = found.map((each) => each.method).join(", ");
+      const answer = errorAnswer(405, "invalid_request", `${path} takes ${allow}`);
+      send(response, request, answer, { allow });
+      return;
+    }
+    const body = method === "POST" ? await readBody(request) : { value: undefined };
+    if (response.destroyed) return;
+    if ("refused" in body) send(response, request, body.refused);
+    else send(response, request, await ask(route, new URLSearchParams(query.join("?")), body.value, response));
+  };
+
+  async function ask(route: AdminRoute, query: URLSearchParams, body: unknown, response: ServerResponse) {
+    const controller = new AbortController();
+    const abort = () => controller.abort();
+    response.once("close", abort);
+    const { timeoutMs = answerMs } = route;
+    let timer: unknown;
+    const late = new Promise<AdminAnswer>((resolve) => {
+      timer = clock.setTimeout(() => {
+        resolve(errorAnswer(504, "timeout", `${route.path} took longer than ${timeoutMs} ms`));
+        abort();
+      }, timeoutMs);
+    });
+    try {
+      return await Promise.race([route.answer({ query, body, signal: controller.signal }), late]);
+    } catch (thrown) {
+      if (isGenApiError(thrown)) return errorAnswer(statusOf(thrown), thrown.code, messageOf(thrown));
+      exception.emit({ system_time: clock.systemTime() }, { gateway, path: route.path, error: toError(thrown) });
+      return errorAnswer(500, "internal", "Internal Server Error");
+    } finally {
+      clock.clearTimeout(timer);
+      response.off("close", abort);
+    }
+  }
+}
+
+function send(
+  response: ServerResponse,
+  request: IncomingMessage,
+  { status = 200, contentType, body }: AdminAnswer,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  if (response.destroyed) return;
+  response.writeHead(status, {
+    "content-type": contentType,
+    "content-length": Buffer.byteLength(body),
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    // What is left of a body that was not read must not be taken for the next request.
+    ...(request.complete || request.method === "GET" ? {} : { connection: "close" }),
+    ...headers,
+  });
+  response.end(request.method === "HEAD" ? "" : body);
+}
+
+function errorAnswer(status: number, code: ErrorCode, message: string): AdminAnswer {
+  return json({ error: { code, message } }, status);
+}
+
+const statuses: Partial<Record<ErrorCode, number>> = {
+  invalid_request: 400,
+  invalid_argument: 400,
+  permission_denied: 403,
+  not_found: 404,
+  disabled: 404,
+  unavailable: 503,
+  noproc: 503,
+  stopped: 503,
+  timeout: 504,
+};
+
+function statusOf({ code }: GenApiError): number {
+  return statuses[code] ?? 500;
+}

@@ -1,0 +1,16 @@
+import type { Pool } from "../worker/worker-pool.actor.ts";
+import type { WorkerPoolStatus } from "../worker/worker-pool-options.ts";
+
+/** A program's pools by what they run. */
+export interface Pools {
+  readonly async: Pick<Pool, "status">;
+  readonly stream: Pick<Pool, "status">;
+}
+
+/** What a pool does at the moment; one that is being restarted is "closed". */
+export function poolStatus(pools: Pools, kind: keyof Pools): WorkerPoolStatus {
+  const closed = { name: `${kind}_pool`, state: "closed", openCircuits: [], ...noCalls } as const;
+  return pools[kind].status() ?? closed;
+}
+
+const noCalls = { threads: 0, readyThreads: 0, inFlight: 0, queued: 0, maxInFlight: 0, maxQueueSize: 0 };

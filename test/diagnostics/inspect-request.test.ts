@@ -1,0 +1,230 @@
+import type { FunConfigInput, GenApiOptions, InspectedRequest, Runtime } from "gen-api";
+import { describe, expect, test, vi } from "vitest";
+import { keep, startGateway, startNode } from "../support/cluster.ts";
+import { startTestGateway } from "../support/gateway.ts";
+
+const modules = {
+  m: new URL("../fixtures/main-functions.js", import.meta.url),
+  resolvers: new URL("../fixtures/resolvers.js", import.meta.url),
+};
+
+/** Counts, in this process, how often it was called. */
+const counter = `data:text/javascript,${encodeURIComponent(`
+export const calls = (globalThis.genApiTestCalls ??= []);
+export const f = () => calls.push("function");
+export const before = () => calls.push("before");
+export const after = () => calls.push("after");
+export const permit = () => calls.push("permission") > 0;
+export const nodes = () => { calls.push("resolver"); return ["a"]; };
+`)}`;
+const calls = () => ((globalThis as { genApiTestCalls?: string[] }).genApiTestCalls ??= []);
+
+const functionOf = (requestType: string, more: Partial<FunConfigInput> = {}): FunConfigInput => ({
+  service: "s",
+  requestType,
+  nodes: "local",
+  runOn: "main",
+  timeout: 1_000,
+  mfa: "m.echo",
+  ...more,
+});
+
+/** Runs on the pool's thread; named as the function. */
+const onWorker = (name: string, more: Partial<FunConfigInput> = {}) =>
+  functionOf(name, { runOn: "worker", mfa: `m.${name}`, ...more });
+
+/** Until the cooldown of the one open circuit is over. */
+const halfOpen = (gateway: Pick<Runtime, "poolStatus">) =>
+  vi.waitUntil(() => gateway.poolStatus()[0]?.openCircuits.some(({ isRefusing }) => !isRefusing), {
+    timeout: 10_000,
+    interval: 5,
+  });
+
+async function start(functions: readonly FunConfigInput[], options: GenApiOptions = {}) {
+  const all = { ...modules, counter };
+  return keep(
+    await startTestGateway({ listen: false, modules: all, functions, workerPool: { threads: 1 }, ...options }),
+  );
+}
+
+const ask = (requestType: string, more: Partial<InspectedRequest> = {}) => ({ service: "s", requestType, ...more });
+
+describe("a dry run says of a request", () => {
+  test("what the request itself would be answered, stage for stage and word for word", async () => {
+    const gateway = await start([
+      functionOf("open"),
+      functionOf("off", { disabled: true }),
+      functionOf("users", { checkPermission: "any_authenticated" }),
+      functionOf("mine", { checkPermission: { arg: "user_id" }, argTypes: { user_id: "string" } }),
+      functionOf("admins", { checkPermission: { role: ["admin"] } }),
+      functionOf("typed", { argTypes: { n: "num" } }),
+      functionOf("versioned", { version: "1.0.0" }),
+    ]);
+    for (const request of [
+      ask("open"),
+      ask("open", { service: "t" }),
+      ask("nothing"),
+      ask("off"),
+      ask("users"),
+      ask("users", { userId: "" }),
+      ask("users", { userId: "7" }),
+      ask("mine", { userId: "7", args: { user_id: "7" } }),
+      ask("mine", { userId: "7", args: { user_id: "8" } }),
+      ask("admins", { userRoles: ["admin"] }),
+      ask("admins", { userRoles: ["user"] }),
+      ask("typed", { args: { n: 1 } }),
+      ask("typed", { args: { n: "1" } }),
+      ask("typed", { args: { n: 1, extra: 1 } }),
+      ask("versioned"),
+      ask("versioned", { version: "1.0.0" }),
+      ask("versioned", { version: "2.0.0" }),
+      ask("versioned", { version: "two" }),
+      ask(""),
+    ]) {
+      const inspection = gateway.inspectRequest(request);
+      const response = await gateway.request(request);
+      const expected = response.success ? ["would_run", null] : [response.error_code, response.error];
+      expect([inspection.outcome, inspection.error]).toEqual(expected);
+      expect(inspection.isCertain).toBe(true);
+      expect(inspection.stages.filter(({ verdict }) => verdict === "refuses")).toHaveLength(response.success ? 0 : 1);
+    }
+  });
+
+  test("how much of each limit is left, and counts nothing", async () => {
+    const gateway = await start([functionOf("open")], {
+      rateLimiter: { globalLimits: [{ key: "userId", maxRequests: 2, windowMs: 60_000 }] },
+    });
+    const request = ask("open", { userId: "7" });
+    const left = () =>
+      gateway.inspectRequest(request).stages.find(({ stage }) => stage === "rate_limits")?.details.limits;
+    for (const remaining of [2, 2, 2]) expect(left()).toMatchObject([{ remaining }]);
+    await gateway.request(request);
+    expect(left()).toMatchObject([{ remaining: 1 }]);
+    await gateway.request(request);
+    const refused = gateway.inspectRequest(request);
+    const response = await gateway.request(request);
+    expect(refused).toMatchObject({ outcome: "rate_limited", error: response.error });
+    expect(refused.retryAfterMs).toBeGreaterThan(59_000);
+    expect(gateway.rlStatus("7")).toMatchObject([{ count: 2 }]);
+  });
+
+  test("where functions of the user's have a say, and calls none of them", async () => {
+    const gateway = await start([
+      functionOf("hooked", {
+        mfa: "counter.f",
+        beforeExecute: "counter.before",
+        afterExecute: "counter.after",
+        permissionCallback: "counter.permit",
+      }),
+      functionOf("resolved", { nodes: { module: "counter", function: "nodes" } }),
+    ]);
+    calls().length = 0;
+    const hooked = gateway.inspectRequest(ask("hooked"));
+    expect(hooked).toMatchObject({ outcome: "would_run", isCertain: false });
+    const unknown = hooked.stages.flatMap(({ stage, verdict }) => (verdict === "unknown" ? [stage] : []));
+    expect(unknown).toEqual(["before_execute", "permission_callback", "after_execute"]);
+    expect(gateway.inspectRequest(ask("resolved"))).toMatchObject({ isCertain: false });
+    gateway.callFlow("s", "resolved");
+    gateway.callFlow("s", "hooked");
+    expect(calls()).toEqual([]);
+    // What the resolver has answered once is known from then on.
+    await gateway.request(ask("resolved"));
+    expect(calls()).toEqual(["resolver"]);
+    expect(gateway.inspectRequest(ask("resolved"))).toMatchObject({ outcome: "unavailable", isCertain: true });
+  });
+
+  test("that there is no room for another key, where failOpen is false", async () => {
+    const gateway = await start([functionOf("open")], {
+      rateLimiter: {
+        failOpen: false,
+        maxKeys: 2,
+        globalLimits: [{ key: "userId", maxRequests: 5, windowMs: 60_000 }],
+      },
+    });
+    for (const userId of ["a", "b", "c", "a"]) {
+      const request = ask("open", { userId });
+      const inspection = gateway.inspectRequest(request);
+      const response = await gateway.request(request);
+      expect(inspection.outcome).toBe(response.success ? "would_run" : response.error_code);
+      expect(inspection.outcome).toBe(userId === "c" ? "rate_limited" : "would_run");
+    }
+    const [limit] = gateway.rlStatus("c");
+    expect(limit).toMatchObject({ count: 0, remaining: 5 });
+    expect(limit?.retryAfterMs).toBeGreaterThan(0);
+    expect(gateway.rlStatus("a")).toMatchObject([{ retryAfterMs: 0 }]);
+  });
+
+  test("that an open circuit refuses it, that it would be the trial, and that the trial is under way", async () => {
+    const gateway = await start([onWorker("untilAborted", { requestInfo: true, timeout: 1_000 })], {
+      workerPool: { threads: 1, circuitBreakerThreshold: 1, circuitBreakerCooldown: 300 },
+    });
+    const request = ask("untilAborted");
+    expect(await gateway.request(request)).toMatchObject({ error_code: "timeout" });
+    const inspection = gateway.inspectRequest(request);
+    expect(inspection).toMatchObject({ outcome: "unavailable", isCertain: true });
+    expect(await gateway.request(request)).toMatchObject({ error_code: inspection.outcome });
+    await halfOpen(gateway);
+    expect(gateway.inspectRequest(request)).toMatchObject({ outcome: "would_run" });
+    const trial = gateway.request(request);
+    expect(gateway.inspectRequest(request)).toMatchObject({ outcome: "unavailable" });
+    expect(await gateway.request(request)).toMatchObject({ error_code: "unavailable" });
+    expect(await trial).toMatchObject({ error_code: "timeout" });
+  });
+
+  test("that a permission callback whose circuit is open permits nobody, and may be asked again afterwards", async () => {
+    const gateway = await start([onWorker("echo", { permissionCallback: "m.boom" })], {
+      workerPool: { threads: 1, circuitBreakerThreshold: 1, circuitBreakerCooldown: 300 },
+    });
+    const request = ask("echo", { args: { msg: "x" } });
+    expect(gateway.inspectRequest(request)).toMatchObject({ outcome: "would_run", isCertain: false });
+    expect(await gateway.request(request)).toMatchObject({ error_code: "permission_denied" });
+    const inspection = gateway.inspectRequest(request);
+    expect(inspection).toMatchObject({ outcome: "permission_denied", isCertain: true });
+    expect(inspection.stages.at(-1)).toMatchObject({ stage: "permission_callback", verdict: "refuses" });
+    expect(await gateway.request(request)).toMatchObject({ error_code: "permission_denied" });
+    await halfOpen(gateway);
+    expect(gateway.inspectRequest(request)).toMatchObject({ outcome: "would_run", isCertain: false });
+  });
+
+  test("what is wrong with it, where it is none or its identity is none", async () => {
+    const gateway = await start([functionOf("admins", { checkPermission: { role: ["admin"] } })]);
+    const inspect = (request: unknown) => () => gateway.inspectRequest(request as InspectedRequest);
+    const fault = (message: string) => expect.objectContaining({ code: "invalid_request", message });
+    expect(inspect(null)).toThrow(fault("The request must be a map, got null"));
+    expect(inspect([])).toThrow(fault("The request must be a map, got list"));
+    expect(inspect({ ...ask("admins"), userRoles: "admin" })).toThrow(
+      fault("userRoles must be a list of strings, got string"),
+    );
+    expect(inspect({ ...ask("admins"), userId: 5 })).toThrow(fault("userId must be a string or null, got number"));
+    expect(inspect({ ...ask("admins"), userRoles: null })()).toMatchObject({ outcome: "permission_denied" });
+  });
+
+  test("that the gateway drains", async () => {
+    const gateway = await start([functionOf("open")]);
+    await gateway.stop();
+    expect(gateway.inspectRequest(ask("open"))).toMatchObject({ outcome: "unavailable" });
+  });
+});
+
+describe("of a function on nodes", () => {
+  const functions = (chooseNodeMode: FunConfigInput["chooseNodeMode"]) => [
+    functionOf("f", { nodes: ["a", "b", "c"], chooseNodeMode, argTypes: null }),
+  ];
+
+  test("it says that no node lives, and which one it would be, without taking its turn", async () => {
+    const gateway = await startGateway({ functions: functions("roundRobin") });
+    expect(gateway.inspectRequest(ask("f"))).toMatchObject({ outcome: "unavailable" });
+    const node = { service: "s", modules, functions: [], pushOnStartup: false };
+    for (const name of ["a", "b"]) await startNode([gateway], { ...node, name });
+    for (const name of ["a", "b"]) await gateway.nodes.whenUp(name);
+    const selected = () =>
+      gateway.inspectRequest(ask("f")).stages.find(({ stage }) => stage === "nodes")?.details.selected;
+    expect([selected(), selected(), selected()]).toEqual(["a", "a", "a"]);
+    await gateway.request(ask("f"));
+    expect([selected(), selected()]).toEqual(["b", "b"]);
+    expect(gateway.clusterView().nodes.map(({ node: name, state }) => [name, state])).toEqual([
+      ["a", "up"],
+      ["b", "up"],
+    ]);
+  });
+});
