@@ -4,8 +4,9 @@ const layers = [
   ["telemetry"],
   ["actor", "protocol", "arguments"],
   ["config", "policy", "worker"],
+  ["node"],
   ["call"],
-  ["socket"],
+  ["socket", "diagnostics", "metrics", "tracing"],
   ["runtime"],
 ];
 
@@ -31,12 +32,30 @@ const only = (library, where) => ({
 module.exports = {
   forbidden: [
     ...forbidden,
+    {
+      name: "cli-imports-types-only",
+      severity: "error",
+      from: { path: "^src/cli/" },
+      to: { path: "^src/", pathNot: "^src/cli/", dependencyTypesNot: ["type-only"] },
+    },
+    {
+      name: "nobody-imports-cli",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/cli/" },
+      to: { path: "^src/cli/" },
+    },
     { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
+    only("commander", "^src/cli/"),
     only("xstate", "^src/actor/|\\.(actor|machine)\\.ts$"),
-    only("ws", "^src/socket/ws-server\\.ts$"),
+    only("ws", "^src/(socket/ws-server\\.ts$|node/link/)"),
+    only("@nats-io", "^src/node/nats/"),
+    only("msgpackr", "^src/node/"),
     only("piscina", "^src/worker/"),
     only("opossum", "^src/worker/"),
-    only("zod", "^src/(core|config|runtime)/"),
+    only("prom-client", "^src/metrics/"),
+    only("@opentelemetry", "^src/tracing/"),
+    only("pino", "^src/telemetry/"),
+    only("zod", "^src/(core|config|node|diagnostics|runtime)/"),
   ],
   options: {
     tsPreCompilationDeps: true,

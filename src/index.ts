@@ -1,6 +1,7 @@
 // The gateway
 
-export type { InspectionObserver } from "./actor/inspect.ts";
+export type { InspectedEvent, Inspection, InspectionObserver } from "./actor/inspect.ts";
+export type { InspectedActor, InspectedSnapshot } from "./actor/inspected-actor.ts";
 // Supervision
 export type { Closed } from "./actor/system.ts";
 export type { TreeNode } from "./actor/tree.ts";
@@ -16,6 +17,7 @@ export {
   type FunctionDefinition,
   type Service,
 } from "./config/define-service.ts";
+export type { FailedConfig, FailedConfigsSummary } from "./config/failed-configs.ts";
 export {
   type FunConfig,
   type FunConfigInput,
@@ -23,11 +25,26 @@ export {
   isValidFunConfig,
   validateFunConfig,
 } from "./config/fun-config.ts";
+export type { PushedServiceStatus } from "./config/function-sets.ts";
+export type { PullSource, PushOutcome, RefusedConfig, VerifyOutcome } from "./config/push.ts";
+export type { ServiceConfigInput } from "./config/service-config.ts";
 export { type Clock, systemClock } from "./core/clock.ts";
 // Errors
 export { type ErrorCode, GenApiError, type GenApiErrorOptions, isGenApiError } from "./core/errors.ts";
 export type { RequestIdentity, RequestInfo, TraceContext } from "./core/request-info.ts";
 export type { ResponseStream } from "./core/response-stream.ts";
+// Looking in
+export type { AdminListen } from "./diagnostics/admin-server.ts";
+export type { CallFlow, CallFlowSummary, FlowStage } from "./diagnostics/call-flow.ts";
+export type { ClusterView, ServiceNodeView, ServiceView } from "./diagnostics/cluster-view.ts";
+export type { CacheStatus } from "./diagnostics/diagnostics.ts";
+export type { EventLoopStatistics } from "./diagnostics/event-loop.ts";
+export type { Health, HealthCode, HealthReason } from "./diagnostics/health.ts";
+export type { InspectedRequest, InspectedStage, RequestInspection } from "./diagnostics/inspect-request.ts";
+export type { StageName } from "./diagnostics/stages.ts";
+export type { Statistics } from "./diagnostics/statistics.ts";
+export type { NodeStatus } from "./node/node-table.ts";
+export type { PushToken } from "./node/push-token.ts";
 // Limits
 export type {
   ApiRateLimit,
@@ -41,10 +58,16 @@ export type { RateLimitAllowed, RateLimitDecision, RateLimitRefused } from "./po
 export type { RateLimiterStatistics, RateLimitStatus } from "./policy/rate-limiter.ts";
 export type { RateLimiterApi } from "./policy/rate-limiter-api.ts";
 export type { RateLimiterConfig, RateLimiterOptions } from "./policy/rate-limiter-options.ts";
+export type { AdminOptions } from "./runtime/admin-options.ts";
+export type { HeartbeatOptions } from "./runtime/cluster-options.ts";
 export type { ConfigCache, ConfigCacheStatus } from "./runtime/config-cache.ts";
 export { startGenApi } from "./runtime/gateway.ts";
-export type { AdminAction, GenApiOptions, IntensityOptions, WorkerPoolOptions } from "./runtime/options.ts";
-export type { Runtime } from "./runtime/runtime.ts";
+export type { Nodes } from "./runtime/nodes.ts";
+export type { AdminAction, GenApiOptions } from "./runtime/options.ts";
+export type { IntensityOptions, ProgramOptions, WorkerPoolOptions } from "./runtime/program-options.ts";
+export type { HostPush, Runtime } from "./runtime/runtime.ts";
+export { type FromGateway, type ServiceNode, startServiceNode } from "./runtime/service-node.ts";
+export type { NodeFunConfigInput, ServiceNodeOptions } from "./runtime/service-node-options.ts";
 export type { Assigns } from "./socket/assigns.ts";
 // Clients
 export {
@@ -56,6 +79,10 @@ export {
 } from "./socket/channel.ts";
 export type { ListenAddress } from "./socket/http-server.ts";
 export type { ConnectRequest, SocketOptions } from "./socket/socket-options.ts";
-export type { TelemetryEvents } from "./telemetry/events.ts";
 // Telemetry
+export type { TelemetryHandler } from "./telemetry/attachment.ts";
+export type { TelemetryEvents } from "./telemetry/events.ts";
+export type { LogLevel } from "./telemetry/log-lines.ts";
+export type { Logger, LoggerOption } from "./telemetry/logger.ts";
 export type { EventName, TelemetryMessage } from "./telemetry/telemetry.ts";
+export { type Telemetry, telemetry } from "./telemetry/telemetry-api.ts";

@@ -1,34 +1,37 @@
-import type { InspectionObserver } from "../actor/inspect.ts";
-import { type SupervisorRef, startChild, terminateChild } from "../actor/supervisor-requests.ts";
+import type { Inspection, InspectionObserver } from "../actor/inspect.ts";
+import { startChild, terminateChild } from "../actor/supervisor-requests.ts";
 import { type Closed, type System, startSystem } from "../actor/system.ts";
 import type { TreeNode } from "../actor/tree.ts";
-import { type CompiledFunction, compileFunction } from "../call/compile-function.ts";
-import { unavailable } from "../call/failure.ts";
-import { type HostCallOptions, HostCalls, type HostRequest } from "../call/host-calls.ts";
-import { Pipeline } from "../call/pipeline.ts";
+import type { HostCallOptions, HostRequest } from "../call/host-calls.ts";
 import type { Response } from "../call/response.ts";
-import { mainThread } from "../call/run-on-main.ts";
-import { RunningCalls } from "../call/running-calls.ts";
-import { streamCallActor } from "../call/stream-call.actor.ts";
-import type { StreamCall } from "../call/stream-call.ts";
-import { mainThreadStreams } from "../call/stream-on-main.ts";
-import { ConfigStore } from "../config/config-store.ts";
-import { holdsService } from "../config/define-service.ts";
-import { Deadlines } from "../core/deadlines.ts";
-import { isGenApiError, libraryError } from "../core/errors.ts";
+import { ConfigPusher } from "../config/config-pusher.ts";
+import type { PushedServiceStatus } from "../config/function-sets.ts";
+import type { PushOutcome } from "../config/push.ts";
+import { libraryError } from "../core/errors.ts";
+import type { AdminListen } from "../diagnostics/admin-server.ts";
+import type { CallFlow, CallFlowSummary } from "../diagnostics/call-flow.ts";
+import type { ClusterView } from "../diagnostics/cluster-view.ts";
+import type { CacheStatus } from "../diagnostics/diagnostics.ts";
+import type { Health } from "../diagnostics/health.ts";
+import type { InspectedRequest, RequestInspection } from "../diagnostics/inspect-request.ts";
+import type { Probes } from "../diagnostics/probes.ts";
+import type { Statistics } from "../diagnostics/statistics.ts";
 import type { RateLimit } from "../policy/rate-limit.ts";
-import { RateLimiter, type RateLimitStatus } from "../policy/rate-limiter.ts";
-import { RateLimiterApi } from "../policy/rate-limiter-api.ts";
-import type { RateLimiterConfig, RateLimiterOptions } from "../policy/rate-limiter-options.ts";
-import { resolveChannel } from "../socket/channel.ts";
-import { ConnectionTable } from "../socket/connection-table.ts";
+import type { RateLimitStatus } from "../policy/rate-limiter.ts";
+import type { RateLimiterApi } from "../policy/rate-limiter-api.ts";
+import type { RateLimiterConfig } from "../policy/rate-limiter-options.ts";
 import type { ListenAddress } from "../socket/http-server.ts";
-import { createListener, type Listener } from "../socket/listener.actor.ts";
-import { createPool, type Pool } from "../worker/worker-pool.actor.ts";
-import { ConfigCache } from "./config-cache.ts";
-import { gatewayTree, listenerSpec, names } from "./gateway-tree.ts";
-import { type GenApiOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
-import type { Runtime } from "./runtime.ts";
+import { telemetry } from "../telemetry/telemetry-api.ts";
+import type { WorkerPoolStatus } from "../worker/worker-pool-options.ts";
+import type { ConfigCache } from "./config-cache.ts";
+import { GatewayParts } from "./gateway-parts.ts";
+import { adminSpec, listenerSpec, names } from "./gateway-tree.ts";
+import { functionsOf } from "./modules.ts";
+import { Nodes } from "./nodes.ts";
+import { type AdminAction, type GenApiOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
+import { takeName } from "./program-names.ts";
+import type { HostPush, Runtime } from "./runtime.ts";
+import { startProgram } from "./start-program.ts";
 
 /**
  * Starts a gateway. It is ready when the promise resolves: its functions were found and it listens.
@@ -37,148 +40,99 @@ import type { Runtime } from "./runtime.ts";
  * `function_missing` for a function that cannot run, `listen_failed`; nothing is left running then
  */
 export async function startGenApi(options: GenApiOptions = {}): Promise<Runtime> {
-  const gateway = new Gateway(resolveOptions(options));
-  try {
-    await gateway.start();
-  } catch (error) {
-    await gateway.stop();
-    throw error;
-  }
-  return gateway;
+  const resolved = resolveOptions(options);
+  return startProgram(resolved.logger, () => new Gateway(resolved));
 }
-
-// How long a module has to be imported when its functions are registered.
-const importMs = 10_000;
 
 class Gateway implements Runtime {
   readonly name: string;
+  readonly telemetry = telemetry;
   readonly configCache: ConfigCache;
   readonly rateLimiter: RateLimiterApi;
+  readonly nodes: Nodes;
   readonly closed: Promise<Closed>;
+  readonly handleProbe: Probes;
   readonly #options: ResolvedOptions;
   readonly #system: System;
-  readonly #functions = new ConfigStore<CompiledFunction>();
-  readonly #running = new RunningCalls();
-  readonly #asyncPool: Pool;
-  readonly #streamPool: Pool;
-  readonly #pipeline: Pipeline;
-  readonly #hostCalls: HostCalls;
-  readonly #connections: ConnectionTable;
-  readonly #listener: Listener | undefined;
+  readonly #parts: GatewayParts;
+  /** Of what was attached to it. */
+  readonly #detach: (() => void)[] = [];
   #stopping: Promise<Closed> | undefined;
-  #streamCount = 0;
-  #detailError: boolean;
 
   constructor(options: ResolvedOptions) {
-    const { name, clock, maxResultBytes, socket, listen, server } = options;
     this.#options = options;
-    this.name = name;
-    const deadlines = new Deadlines(clock);
-    const { asyncPoolSize, streamPoolSize } = options.workerPool;
-    this.#asyncPool = createPool({ ...poolOptions(options), name: names.asyncPool, maxInFlight: asyncPoolSize });
-    this.#streamPool = createPool({ ...poolOptions(options), name: names.streamPool, maxInFlight: streamPoolSize });
-    const functionSources = {
-      modules: modulesOf(options),
-      mfaAllowlist: options.mfaAllowlist,
-      verifyOnWorker: (url: string, fun: string) => this.#verify(url, fun),
-    };
-    const compile = (config: unknown) => compileFunction(config, functionSources);
-    const limiterOptions = options.rateLimiter as RateLimiterOptions;
-    const limiter = new RateLimiter(name, clock, limiterOptions);
-    const mayLimit = options.adminActions.has("update_rate_limit_config");
-    this.rateLimiter = new RateLimiterApi(limiter, () => this.#system.whereis(names.rateLimiter), mayLimit);
-    this.#detailError = options.detailError;
-    this.#pipeline = new Pipeline({
-      gateway: name,
-      rateLimiter: limiter,
-      clock,
-      deadlines,
-      running: this.#running,
-      random: Math.random,
-      functions: this.#functions,
-      compile,
-      executors: {
-        main: mainThread,
-        worker: this.#asyncPool,
-        mainStreams: mainThreadStreams,
-        workerStreams: this.#streamPool,
-      },
-      startStream: (stream) => this.#startStream(stream),
-      streamStallTimeoutMs: options.workerPool.streamStallTimeoutMs,
-      maxPayloadBytes: socket.maxPayloadBytes,
-      maxResultBytes,
-      detailError: () => this.#detailError,
-    });
-    this.#hostCalls = new HostCalls(this.#pipeline, clock);
-    this.configCache = new ConfigCache({
-      store: this.#functions,
-      owner: () => this.#system.whereis(names.configCache),
-      compile,
-    });
-    const channels = options.channels.map(resolveChannel);
-    const context = { gateway: name, clock, channels, requests: this.#pipeline, options: socket };
-    this.#connections = new ConnectionTable(clock, socket);
-    const on = server ?? (listen === undefined || listen === false ? undefined : listen);
-    if (on !== undefined) {
-      this.#listener = createListener({ context, table: this.#connections, on, connections: names.connections });
-    }
+    this.name = options.name;
+    this.#parts = new GatewayParts(options, () => this.#system);
+    const { configCache, rateLimiter, cluster, handleProbe, children } = this.#parts;
+    this.configCache = configCache;
+    this.rateLimiter = rateLimiter;
+    this.nodes = new Nodes(cluster);
+    this.handleProbe = handleProbe;
     this.#system = startSystem({
       name: "gen_api",
-      clock,
+      program: options.name,
+      clock: options.clock,
       intensity: options.intensity,
-      children: gatewayTree({
-        gateway: name,
-        limiter,
-        limiterOptions,
-        functions: this.#functions,
-        asyncPool: this.#asyncPool.logic,
-        streamPool: this.#streamPool.logic,
-      }),
+      children,
       ...(options.inspect === undefined ? {} : { inspect: options.inspect }),
     });
     this.closed = this.#system.closed.then(async (closed) => {
-      this.#pipeline.drain();
-      this.#running.abortAll("stopped");
-      deadlines.close();
-      await Promise.all([this.#asyncPool.closed(), this.#streamPool.closed()]);
+      await this.#parts.close();
+      for (const detach of this.#detach) detach();
       return closed;
     });
   }
 
   async start(): Promise<void> {
-    const configs = this.#options.functions.flatMap((given) => (holdsService(given) ? given.functions : [given]));
-    await this.configCache.batchAdd(configs);
-    if (this.#listener === undefined) return;
-    await startChild(this.#system.root, listenerSpec(this.#listener.logic));
-    await this.#listener.ready;
+    const { metrics, tracing } = this.#options;
+    this.#detach.push(takeName(this.name, metrics !== undefined || tracing !== undefined));
+    if (metrics !== undefined) this.#detach.push(metrics.attach(this.#parts.metricsSource));
+    if (tracing !== undefined) this.#detach.push(tracing.attach(this.name));
+    await this.configCache.batchAdd(functionsOf(this.#options));
+    if (this.#options.cluster !== undefined) await this.#parts.cluster.ready;
+    const { admin, listener } = this.#parts;
+    if (admin !== undefined) {
+      await startChild(this.#system.root, adminSpec(admin.logic));
+      await admin.ready;
+    }
+    if (listener === undefined) return;
+    await startChild(this.#system.root, listenerSpec(listener.logic));
+    await listener.ready;
   }
 
   get address(): ListenAddress | undefined {
-    return this.#listener?.address;
+    return this.#parts.listener?.address;
+  }
+
+  get adminAddress(): AdminListen | undefined {
+    return this.#parts.admin?.address;
   }
 
   call<Result>(request: HostRequest, options?: HostCallOptions): Promise<Result> {
-    return this.#hostCalls.call(request, options);
+    return this.#parts.hostCalls.call(request, options);
   }
 
   request<Result>(request: HostRequest, options?: HostCallOptions): Promise<Response<Result>> {
-    return this.#hostCalls.request(request, options);
+    return this.#parts.hostCalls.request(request, options);
   }
 
   stream<Chunk>(request: HostRequest, options?: Pick<HostCallOptions, "signal">): AsyncGenerator<Chunk, void, void> {
-    return this.#hostCalls.stream(request, options);
+    return this.#parts.hostCalls.stream(request, options);
   }
 
   disconnect(id: string): number {
-    return this.#connections.disconnect(id);
+    return this.#parts.connections.disconnect(id);
+  }
+
+  async pushConfig({ node, ...push }: HostPush, options?: { readonly force?: boolean }): Promise<PushOutcome> {
+    this.#mayDo("push_config", "pushConfig");
+    const pusher = new ConfigPusher(push);
+    return pusher.push((name, body) => this.#parts.cluster.ask(node, [push.service], name, body), options);
   }
 
   setDetailError(detailError: boolean): void {
-    if (!this.#options.adminActions.has("change_detail_error")) {
-      const allowed = 'only where the option adminActions lists "change_detail_error"';
-      throw libraryError("permission_denied", `setDetailError may be called ${allowed}`);
-    }
-    this.#detailError = detailError;
+    this.#mayDo("change_detail_error", "setDetailError");
+    this.#parts.detailError = detailError;
   }
 
   rlStatus(userId: string): RateLimitStatus[] {
@@ -194,12 +148,48 @@ class Gateway implements Runtime {
     return this.rateLimiter.getConfig();
   }
 
+  health(): Health {
+    return this.#parts.diagnostics.health();
+  }
+
+  statistics(): Statistics {
+    return this.#parts.diagnostics.statistics();
+  }
+
+  callFlow(service: string, requestType: string, version?: string | null): CallFlow | "not_found" {
+    return this.#parts.diagnostics.callFlow(service, requestType, version);
+  }
+
+  listCallFlows(service?: string): CallFlowSummary[] {
+    return this.#parts.diagnostics.listCallFlows(service);
+  }
+
+  inspectRequest(request: InspectedRequest): RequestInspection {
+    return this.#parts.diagnostics.inspectRequest(request);
+  }
+
+  clusterView(): ClusterView {
+    return this.#parts.diagnostics.clusterView();
+  }
+
+  cacheStatus(): CacheStatus {
+    return this.#parts.diagnostics.cacheStatus();
+  }
+
+  poolStatus(): readonly WorkerPoolStatus[] {
+    return this.#parts.diagnostics.poolStatus();
+  }
+
+  pushedServicesStatus(): readonly PushedServiceStatus[] {
+    return this.#parts.diagnostics.pushedServicesStatus();
+  }
+
   tree(): TreeNode {
     return this.#system.tree();
   }
 
-  inspect(observer: InspectionObserver): () => void {
-    return this.#system.inspect(observer);
+  inspect(inspection: InspectionObserver | Inspection): () => void {
+    return this.#system.inspect(inspection);
   }
 
   stop({ drainMs = 0 }: { readonly drainMs?: number } = {}): Promise<Closed> {
@@ -207,47 +197,23 @@ class Gateway implements Runtime {
     return this.#stopping;
   }
 
-  #startStream(stream: StreamCall): void {
-    const streams = this.#system.whereis<SupervisorRef>(names.streams);
-    this.#streamCount++;
-    const spec = {
-      id: `stream_${this.#streamCount}`,
-      logic: streamCallActor,
-      input: stream,
-      restart: "temporary",
-    } as const;
-    startChild(streams, spec).catch(() => stream.failed(unavailable, false));
-  }
-
-  /** A module's import may hang, or end its thread: whoever waits is told which module it was. */
-  async #verify(url: string, fun: string): Promise<void> {
-    const { clock } = this.#options;
-    let timer: unknown;
-    const late = new Promise<never>((_resolve, reject) => {
-      const message = `The module ${url} was not imported within ${importMs} ms`;
-      timer = clock.setTimeout(() => reject(libraryError("module_unreadable", message)), importMs);
-    });
-    try {
-      await Promise.race([this.#asyncPool.verify(url, fun), late]);
-    } catch (cause) {
-      if (!isGenApiError(cause) || cause.code !== "unavailable") throw cause;
-      throw libraryError("module_unreadable", `The module ${url} cannot be imported: its thread ended`, { cause });
-    } finally {
-      clock.clearTimeout(timer);
-    }
+  #mayDo(action: AdminAction, method: string): void {
+    if (this.#options.adminActions.has(action)) return;
+    const allowed = `only where the option adminActions lists "${action}"`;
+    throw libraryError("permission_denied", `${method} may be called ${allowed}`);
   }
 
   async #stop(drainMs: number): Promise<Closed> {
     const { clock } = this.#options;
-    this.#pipeline.drain();
+    this.#parts.pipeline.drain();
     if (this.#system.whereis(names.listener) !== undefined) await terminateChild(this.#system.root, names.listener);
     let timer: unknown;
     const late = new Promise<void>((resolve) => {
       timer = clock.setTimeout(resolve, drainMs);
     });
-    await Promise.race([this.#running.finished(), late]);
+    await Promise.race([this.#parts.running.finished(), late]);
     clock.clearTimeout(timer);
-    this.#running.abortAll("stopped");
+    this.#parts.running.abortAll("stopped");
     await this.#system.shutdown();
     return this.closed;
   }
@@ -255,28 +221,4 @@ class Gateway implements Runtime {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
-}
-
-/** The host's modules, and those that services of `defineService` name themselves. */
-function modulesOf({ modules, functions }: ResolvedOptions): Map<string, string> {
-  const named = new Map(Object.entries(modules));
-  for (const given of functions) {
-    if (holdsService(given) && given.url !== null && !named.has(given.service)) named.set(given.service, given.url);
-  }
-  return named;
-}
-
-function poolOptions({ workerPool, clock }: ResolvedOptions) {
-  const { threads, maxQueueSize, circuitBreakerThreshold, circuitBreakerCooldown, wedgeGraceMs, resourceLimits } =
-    workerPool;
-  const circuitBreakerCooldownMs = circuitBreakerCooldown;
-  return {
-    threads,
-    clock,
-    maxQueueSize,
-    circuitBreakerThreshold,
-    circuitBreakerCooldownMs,
-    wedgeGraceMs,
-    resourceLimits,
-  };
 }

@@ -1,5 +1,6 @@
 import { isGenApiError, toError } from "../core/errors.ts";
 import type { Status } from "../protocol/events.ts";
+import { loopReleased, loopTaken, type Program } from "../telemetry/main-loop.ts";
 import { type ChannelDefinition, JoinRefused, type JoinRequest } from "./channel.ts";
 
 /** How a join is answered. */
@@ -12,12 +13,25 @@ export interface JoinDecision {
 }
 
 /** Asks a channel's `join` function. Never throws, and the promise never rejects. */
-export function askToJoin(channel: ChannelDefinition, request: JoinRequest): JoinDecision | PromiseLike<JoinDecision> {
+export function askToJoin(
+  channel: ChannelDefinition,
+  request: JoinRequest,
+  gateway: Program,
+): JoinDecision | PromiseLike<JoinDecision> {
   try {
-    const reply = channel.join(request);
+    const reply = join(channel, request, gateway);
     return isPromise(reply) ? reply.then(accepted, refused) : accepted(reply);
   } catch (error) {
     return refused(error);
+  }
+}
+
+function join(channel: ChannelDefinition, request: JoinRequest, gateway: Program) {
+  const since = loopTaken(gateway.clock);
+  try {
+    return channel.join(request);
+  } finally {
+    loopReleased(since, gateway, "join", request.topic);
   }
 }
 

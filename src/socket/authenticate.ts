@@ -1,5 +1,5 @@
-import type { Clock } from "../core/clock.ts";
 import { isGenApiError, libraryError, toError } from "../core/errors.ts";
+import { loopReleased, loopTaken, type Program } from "../telemetry/main-loop.ts";
 import { type Assigns, checkAssigns } from "./assigns.ts";
 import type { Refusal } from "./handshake.ts";
 import type { ConnectRequest, ResolvedSocketOptions } from "./socket-options.ts";
@@ -10,10 +10,12 @@ import type { ConnectRequest, ResolvedSocketOptions } from "./socket-options.ts"
  */
 export async function authenticate(
   request: ConnectRequest,
-  { connect, connectTimeoutMs }: ResolvedSocketOptions,
-  clock: Clock,
+  options: ResolvedSocketOptions,
+  gateway: Program,
   signal: AbortSignal,
 ): Promise<{ readonly assigns: Assigns } | Refusal> {
+  const { clock } = gateway;
+  const { connectTimeoutMs } = options;
   let timer: unknown;
   const givenUp = new Promise<Refusal>((resolve) => {
     const late = () => {
@@ -24,19 +26,20 @@ export async function authenticate(
     signal.addEventListener("abort", () => resolve(signal.reason));
   });
   try {
-    return await Promise.race([ask(connect, request), givenUp]);
+    return await Promise.race([ask(request, options, gateway), givenUp]);
   } finally {
     clock.clearTimeout(timer);
   }
 }
 
 async function ask(
-  connect: ResolvedSocketOptions["connect"],
   request: ConnectRequest,
+  options: ResolvedSocketOptions,
+  gateway: Program,
 ): Promise<{ readonly assigns: Assigns } | Refusal> {
   let assigns: Assigns | null;
   try {
-    assigns = await connect(request);
+    assigns = await connect(request, options, gateway);
   } catch (thrown) {
     if (isGenApiError(thrown)) return { status: 403, reason: thrown.reason, error: thrown };
     return { status: 500, reason: "connect threw", error: toError(thrown) };
@@ -46,5 +49,14 @@ async function ask(
     return { assigns: checkAssigns(assigns) };
   } catch (thrown) {
     return { status: 500, reason: "connect returned what it must not", error: toError(thrown) };
+  }
+}
+
+function connect(request: ConnectRequest, options: ResolvedSocketOptions, gateway: Program) {
+  const since = loopTaken(gateway.clock);
+  try {
+    return options.connect(request);
+  } finally {
+    loopReleased(since, gateway, "connect", options.path);
   }
 }

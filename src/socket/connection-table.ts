@@ -33,6 +33,11 @@ export class ConnectionTable {
     return this.#watched.size;
   }
 
+  /** How many there have been. */
+  get opened(): number {
+    return this.#lastId;
+  }
+
   /** A name for a new connection, unique in this gateway. */
   nextId(): string {
     this.#lastId += 1;

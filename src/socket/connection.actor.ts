@@ -8,6 +8,7 @@ import {
 } from "xstate";
 import { contain, type GracefulLogic } from "../actor/contain.ts";
 import { isAlive, kill, type ShutdownEvent, shutdownEvent } from "../actor/exit.ts";
+import type { Inspectable } from "../actor/format-status.ts";
 import { toError } from "../core/errors.ts";
 import { closeCodes } from "../protocol/events.ts";
 import { channelActor } from "./channel.actor.ts";
@@ -35,6 +36,11 @@ type ConnectionSnapshot = Snapshot<undefined> & {
  */
 export const connectionActor: ActorLogic<ConnectionSnapshot, ConnectionEvent, Connection> & GracefulLogic = contain({
   isGraceful: true,
+  formatStatus: ({ connection, channels }: ConnectionSnapshot) => ({
+    channels: channels.count,
+    bytesReceived: connection.bytesReceived,
+    closing: connection.closing?.code ?? null,
+  }),
   getInitialSnapshot({ self }, connection) {
     const channels = new ChannelActors(self);
     const { children } = channels;
@@ -63,7 +69,7 @@ export const connectionActor: ActorLogic<ConnectionSnapshot, ConnectionEvent, Co
     }
   },
   getPersistedSnapshot: ({ status, output, error }) => ({ status, output, error }) as Snapshot<unknown>,
-} satisfies ActorLogic<ConnectionSnapshot, ConnectionEvent, Connection> & GracefulLogic);
+} satisfies ActorLogic<ConnectionSnapshot, ConnectionEvent, Connection> & GracefulLogic & Inspectable);
 
 /** What a connection has of its actor, and the actors of its channels. */
 class ChannelActors implements ConnectionOwner {
@@ -73,6 +79,10 @@ class ChannelActors implements ConnectionOwner {
 
   constructor(self: AnyActorRef) {
     this.#self = self;
+  }
+
+  get count(): number {
+    return this.#channels.size;
   }
 
   startChannel(channel: JoinedChannel): void {

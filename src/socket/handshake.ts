@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { TraceContext } from "../core/request-info.ts";
+import { readTrace } from "../core/trace-context.ts";
 import { negotiate } from "../protocol/negotiate.ts";
 import type { Serializer } from "../protocol/serializer.ts";
 import { parseProtocols } from "./auth-token.ts";
@@ -46,8 +47,5 @@ export function splitUrl({ url = "/" }: IncomingMessage): { readonly path: strin
 
 /** The caller's W3C trace context, or null. */
 export function traceOf({ headers }: IncomingMessage): TraceContext | null {
-  const { traceparent, tracestate } = headers;
-  if (typeof traceparent !== "string" || !/^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}/.test(traceparent))
-    return null;
-  return typeof tracestate === "string" ? { traceparent, tracestate } : { traceparent };
+  return readTrace(headers.traceparent, headers.tracestate);
 }

@@ -1,10 +1,12 @@
-import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { endWithStatus } from "../core/end-with-status.ts";
 import { libraryError, toError } from "../core/errors.ts";
-import { endWithStatus } from "./end-with-status.ts";
+import { type ListenAddress, listenAddress } from "../core/listen-address.ts";
 import { splitUrl } from "./handshake.ts";
 import type { ResolvedSocketOptions } from "./socket-options.ts";
-import type { WsServer } from "./ws-server.ts";
+
+export type { ListenAddress };
 
 /** Where an own server listens. */
 export interface ListenOptions {
@@ -14,13 +16,14 @@ export interface ListenOptions {
   readonly port: number;
 }
 
-/** Where clients find the gateway. */
-export interface ListenAddress {
-  readonly host: string;
-  readonly port: number;
-  /** What the official client's `new Socket(url)` takes. */
-  readonly url: string;
+/** Something that upgrade requests of a server may be for. */
+export interface UpgradeTaker {
+  /** @returns false when the request is not for it; it has left the socket alone then */
+  upgrade(request: IncomingMessage, socket: Socket, head: Buffer): boolean;
 }
+
+/** Answers a plain request of an own server, if it is for it. @returns false where it is not; it has left it alone then */
+export type RequestTaker = (request: IncomingMessage, response: ServerResponse) => boolean;
 
 /** What becomes of an own server. */
 export interface HttpServerEvents {
@@ -30,13 +33,14 @@ export interface HttpServerEvents {
 }
 
 /**
- * Opens a server of our own, which serves the socket and nothing else.
+ * Opens a server of our own, which serves sockets, and what `answer` takes.
  * @returns how to close it: it stops listening at once, open WebSockets stay
  */
 export function openHttpServer(
   { host = "127.0.0.1", port }: ListenOptions,
   options: ResolvedSocketOptions,
-  ws: WsServer,
+  takers: readonly UpgradeTaker[],
+  answer: RequestTaker,
   { onListening, onError }: HttpServerEvents,
 ): () => void {
   const { upgradeTimeoutMs, path } = options;
@@ -44,17 +48,17 @@ export function openHttpServer(
     libraryError("listen_failed", `Cannot listen on ${host} port ${port}: ${cause.code ?? cause.message}`, { cause });
   const server = createServer(
     { headersTimeout: upgradeTimeoutMs, requestTimeout: upgradeTimeoutMs, connectionsCheckingInterval: 1_000 },
-    plainAnswer(`${path}/websocket`),
+    plainAnswer(`${path}/websocket`, answer),
   );
   server.on("upgrade", (request, socket, head) => {
-    if (!ws.upgrade(request, socket as Socket, head)) endWithStatus(socket, 404);
+    if (!takers.some((taker) => taker.upgrade(request, socket as Socket, head))) endWithStatus(socket, 404);
   });
   server.on("error", (cause: NodeJS.ErrnoException) => {
     if (server.listening) onError(cause);
     else onError(listenFailed(cause));
   });
   try {
-    server.listen(port, host, () => onListening(addressOfServer(server, path) as ListenAddress));
+    server.listen(port, host, () => onListening(listenAddress(server, "ws", path) as ListenAddress));
   } catch (error) {
     throw listenFailed(toError(error));
   }
@@ -65,27 +69,19 @@ export function openHttpServer(
 }
 
 /**
- * Takes the upgrade requests of the socket's path from a host's server, and nothing else.
+ * Takes the upgrade requests that are for one of `takers` from a host's server, and nothing else.
  * @returns how to give them back
  */
-export function mountOnServer(server: Server, ws: WsServer): () => void {
+export function mountOnServer(server: Server, takers: readonly UpgradeTaker[]): () => void {
   const upgrade: Parameters<Server["on"]>[1] = (request, socket, head) =>
-    void ws.upgrade(request, socket as Socket, head);
+    void takers.some((taker) => taker.upgrade(request, socket as Socket, head));
   server.on("upgrade", upgrade);
   return () => server.off("upgrade", upgrade);
 }
 
-/** Undefined while `server` does not listen, or on no port. */
-export function addressOfServer(server: Server, path: string): ListenAddress | undefined {
-  const bound = server.address() as AddressInfo | string | null;
-  if (bound === null || typeof bound === "string") return undefined;
-  const { address: host, port, family } = bound;
-  const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
-  return { host, port, url: `ws://${family === "IPv6" ? `[${reachable}]` : reachable}:${port}${path}` };
-}
-
-function plainAnswer(socketPath: string): RequestListener {
+function plainAnswer(socketPath: string, answer: RequestTaker): RequestListener {
   return (request, response) => {
+    if (answer(request, response)) return;
     const isSocket = splitUrl(request).path === socketPath;
     response.writeHead(isSocket ? 400 : 404, { "content-type": "text/plain" });
     response.end(isSocket ? "This is a WebSocket endpoint: a request must ask for an upgrade.\n" : "Not found\n");

@@ -2,17 +2,19 @@ import type { Server } from "node:http";
 import type { EventObject } from "xstate";
 import { fromResource, type ResourceLogic } from "../actor/resource.ts";
 import { type SupervisorRef, startChild } from "../actor/supervisor-requests.ts";
+import { listenAddress } from "../core/listen-address.ts";
 import { closeCodes } from "../protocol/events.ts";
 import { clientAddressRule } from "./client-address.ts";
 import { connectionActor } from "./connection.actor.ts";
 import type { Connection } from "./connection.ts";
 import type { ConnectionTable } from "./connection-table.ts";
 import {
-  addressOfServer,
   type ListenAddress,
   type ListenOptions,
   mountOnServer,
   openHttpServer,
+  type RequestTaker,
+  type UpgradeTaker,
 } from "./http-server.ts";
 import { originRule } from "./origin.ts";
 import type { SocketContext } from "./socket-context.ts";
@@ -24,6 +26,10 @@ export interface ListenerOptions {
   readonly table: ConnectionTable;
   /** A port of our own, or a host's server: of that it takes the socket's path alone, and never closes it. */
   readonly on: ListenOptions | Server;
+  /** What else takes upgrade requests of the same server. @default nothing */
+  readonly others?: readonly UpgradeTaker[];
+  /** What takes plain requests of a port of our own. @default nothing */
+  readonly answer?: RequestTaker;
   /** The name of the dynamic supervisor whose children the connections become. */
   readonly connections: string;
 }
@@ -46,7 +52,14 @@ const sweepMs = 1_000;
  *
  * @throws GenApiError `invalid_option` for allowed origins that cannot be
  */
-export function createListener({ context, table, on, connections }: ListenerOptions): Listener {
+export function createListener({
+  context,
+  table,
+  on,
+  others = [],
+  answer = () => false,
+  connections,
+}: ListenerOptions): Listener {
   const { clock, options } = context;
   const isOriginAllowed = originRule(options.allowedOrigins);
   const clientAddress = clientAddressRule(options.trustProxy);
@@ -61,9 +74,9 @@ export function createListener({ context, table, on, connections }: ListenerOpti
   function openServer(ws: WsServer, fail: (error: Error) => void): () => void {
     if (isServer(on)) {
       onReady();
-      return mountOnServer(on, ws);
+      return mountOnServer(on, [ws, ...others]);
     }
-    return openHttpServer({ ...on, port: bound?.port ?? on.port }, options, ws, {
+    return openHttpServer({ ...on, port: bound?.port ?? on.port }, options, [ws, ...others], answer, {
       onListening(address) {
         bound = address;
         onReady();
@@ -89,10 +102,13 @@ export function createListener({ context, table, on, connections }: ListenerOpti
       table.sweep();
       timer = clock.setTimeout(sweep, sweepMs);
     }
-    return () => {
-      clock.clearTimeout(timer);
-      closeServer();
-      ws.close();
+    return {
+      close() {
+        clock.clearTimeout(timer);
+        closeServer();
+        ws.close();
+      },
+      formatStatus: () => ({ url: bound?.url ?? null, connections: table.size }),
     };
   });
 
@@ -100,7 +116,7 @@ export function createListener({ context, table, on, connections }: ListenerOpti
     logic,
     ready,
     get address() {
-      return isServer(on) ? addressOfServer(on, options.path) : bound;
+      return isServer(on) ? listenAddress(on, "ws", options.path) : bound;
     },
   };
 }

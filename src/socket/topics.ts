@@ -157,7 +157,8 @@ export class Topics {
       return;
     }
     const { topic, payload } = message;
-    const decision = askToJoin(definition, { topic, payload, socket: this.#identity.socket });
+    const request = { topic, payload, socket: this.#identity.socket };
+    const decision = askToJoin(definition, request, { name: this.#context.gateway, clock });
     if (isPromise(decision)) this.#await(join, decision);
     else this.#settle(join, decision);
   }

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { WebSocket, WebSocketServer } from "ws";
+import { endWithStatus } from "../core/end-with-status.ts";
 import { toError } from "../core/errors.ts";
 import { telemetryEvent } from "../telemetry/telemetry.ts";
 import type { Assigns } from "./assigns.ts";
@@ -8,7 +9,6 @@ import { authenticate } from "./authenticate.ts";
 import type { ClientAddress } from "./client-address.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionTable } from "./connection-table.ts";
-import { endWithStatus } from "./end-with-status.ts";
 import { type Greeting, type Refusal, readHandshake, splitUrl, traceOf } from "./handshake.ts";
 import { filterSecrets } from "./log-filter.ts";
 import type { OriginRule } from "./origin.ts";
@@ -72,7 +72,12 @@ export function createWsServer({ context, table, isOriginAllowed, clientAddress,
     connecting.add(controller);
     const gone = () => controller.abort({ status: 503, reason: "the client has gone" } satisfies Refusal);
     socket.once("close", gone);
-    const answer = await authenticate({ params, authToken, request }, options, clock, controller.signal);
+    const answer = await authenticate(
+      { params, authToken, request },
+      options,
+      { name: gateway, clock },
+      controller.signal,
+    );
     connecting.delete(controller);
     // Left there it would keep the request alive as long as the socket.
     socket.off("close", gone);

@@ -45,7 +45,7 @@ const unavailable = {
   can_retry: true,
   async: false,
 };
-const identity = { pool: "async_pool", service: "admission" };
+const identity = { program: "gen_api@127.0.0.1", pool: "async_pool", service: "admission" };
 
 describe("a pool with two places and a queue of one", () => {
   test.each(["sync", "async"])("refuses the next %s call at once, and answers all others", async (responseType) => {

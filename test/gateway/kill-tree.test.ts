@@ -52,6 +52,7 @@ function underWay({ client }: { client: Client }) {
 describe("every named actor is killed in turn while requests of other connections run:", () => {
   const expected = {
     rate_limiter: { wait_on_main: "ok", slow: "ok" },
+    node_selector: { wait_on_main: "ok", slow: "ok" },
     stream_pool: { wait_on_main: "ok", slow: "ok" },
     streams: { wait_on_main: "ok", slow: "ok" },
     config_cache: { wait_on_main: "ok", slow: "ok" },

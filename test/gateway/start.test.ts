@@ -40,7 +40,7 @@ describe("wrong options are told in one error that lists every fault by its path
     const error = await startGenApi(options).catch((thrown) => thrown);
     expect(error).toMatchObject({ name: "GenApiError", code: "invalid_option" });
     for (const fault of [
-      'name must be a non-empty string, got ""',
+      'name must be a string of 1 to 255 characters, got ""',
       "listen must be false or {host, port} with a port from 0 to 65535, got map",
       'socket.path must be a path such as "/socket", got "socket"',
       "socket.maxChannels must be a whole number of at least 1, got 0",

@@ -1,12 +1,15 @@
 import { readFileSync } from "node:fs";
-import { type GenApiOptions, type Runtime, startGenApi } from "gen-api";
+import { type GenApiOptions, type Runtime, type ServiceNode, startGenApi, startServiceNode } from "gen-api";
+import { link } from "gen-api/link";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { funConfigs, missingFunction } from "../fixtures/replay/fun-configs.js";
+import { funConfigs, missingFunction, serviceNode } from "../fixtures/replay/fun-configs.js";
 import { urlOf } from "../support/gateway.ts";
 import type { Frame, RawClient } from "../support/raw-client.ts";
 import { differences, type Expected } from "./differences.ts";
 import { type Recorded, recording } from "./recording.ts";
 import { replay } from "./replay.ts";
+
+const modules = { functions: new URL("../fixtures/replay/functions.js", import.meta.url) };
 
 /** The recorded application's gateway. */
 const options: GenApiOptions = {
@@ -23,7 +26,8 @@ const options: GenApiOptions = {
     { topic: "pub:*", event: "api" },
     { topic: "noov:*", event: "api", overrideUserId: false },
   ],
-  modules: { functions: new URL("../fixtures/replay/functions.js", import.meta.url) },
+  cluster: link(),
+  modules,
   functions: funConfigs as GenApiOptions["functions"] & object,
   // One thread: what is sent first and takes no time is answered first.
   workerPool: { threads: 1 },
@@ -40,11 +44,25 @@ const expectations = new Map<string, Expected>(differences.flatMap(({ cases }) =
 const page = readFileSync(new URL("../../docs/differences.md", import.meta.url), "utf8").replaceAll(/\s+/g, " ");
 
 let gateway: Runtime;
+let node: ServiceNode;
 const clients: RawClient[] = [];
 beforeAll(async () => {
   gateway = await startGenApi(options);
+  // Its functions are the host's, as in the recording; it pushes none of its own.
+  node = await startServiceNode({
+    name: serviceNode,
+    service: "bench",
+    modules,
+    pushOnStartup: false,
+    workerPool: { threads: 1 },
+    cluster: link({ gateways: [urlOf(gateway).replace("/socket", "/node")] }),
+  });
+  await node.connected();
 });
-afterAll(() => gateway.stop());
+afterAll(async () => {
+  await node.stop();
+  await gateway.stop();
+});
 
 async function replayed(recorded: Recorded, expected: readonly Frame[]) {
   const result = await replay(urlOf(gateway), recorded, expected.length, sendAfter[recorded.name]);

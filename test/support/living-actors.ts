@@ -1,11 +1,12 @@
+import type { InspectedEvent } from "gen-api";
 import type { AnyActorRef } from "xstate";
+import { actorOf } from "../../dist/actor/inspected-actor.js";
 
 /** The actors of a gateway, seen through its inspector: give it `inspect`. */
 export function watchActors() {
   const actors = new Set<AnyActorRef>();
-  const inspect = (event: unknown) => {
-    const { type, actorRef } = event as { type: string; actorRef: AnyActorRef };
-    if (type === "@xstate.actor") actors.add(actorRef);
+  const inspect = ({ type, actorRef }: InspectedEvent) => {
+    if (type === "@xstate.actor") actors.add(actorOf(actorRef));
   };
   /** Those that live and match. */
   const living = (matches: (ref: AnyActorRef) => boolean) =>

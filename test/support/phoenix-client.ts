@@ -74,7 +74,9 @@ export async function connectClient(
           .receive("error", replied("error"))
           .receive("timeout", () => reject(new Error(`no reply to ${requestType}`)));
       });
-      return { response: await response, reply: await reply, order };
+      // Both at once: a reply that never comes is the caller's to hear of, though no response comes either.
+      const [came, answered] = await Promise.all([response, reply]);
+      return { response: came, reply: answered, order };
     },
     close,
     [Symbol.asyncDispose]: close,

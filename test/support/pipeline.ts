@@ -2,6 +2,7 @@ import type { Attempt, Executor } from "../../src/call/attempt.ts";
 import type { Caller, ReplyTo } from "../../src/call/caller.ts";
 import { type CompiledFunction, compileFunction } from "../../src/call/compile-function.ts";
 import { Pipeline } from "../../src/call/pipeline.ts";
+import { RequestCounts } from "../../src/call/request-counts.ts";
 import { mainThread } from "../../src/call/run-on-main.ts";
 import { RunningCalls } from "../../src/call/running-calls.ts";
 import type { StreamCall, StreamExecutor } from "../../src/call/stream-call.ts";
@@ -9,10 +10,13 @@ import { mainThreadStreams } from "../../src/call/stream-on-main.ts";
 import { ConfigStore } from "../../src/config/config-store.ts";
 import type { FunConfigInput } from "../../src/config/fun-config.ts";
 import { Deadlines } from "../../src/core/deadlines.ts";
+import { NodeSelector } from "../../src/policy/node-selector.ts";
 import { RateLimiter } from "../../src/policy/rate-limiter.ts";
+import { FakeNodes } from "./fake-nodes.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
 
 const fixture = new URL("../fixtures/main-functions.js", import.meta.url).href;
+const resolvers = new URL("../fixtures/resolvers.js", import.meta.url).href;
 
 /** One Response as it went out, with the reply that went with it. */
 interface Sent {
@@ -35,7 +39,16 @@ export async function pipelineOf(...configs: Partial<FunConfigInput>[]) {
   const clock = new SimulatedClock();
   const deadlines = new Deadlines(clock);
   const store = new ConfigStore<CompiledFunction>();
-  const sources = { modules: new Map([["m", fixture]]), mfaAllowlist: null, verifyOnWorker: async () => undefined };
+  const sources = {
+    gateway: "test",
+    clock,
+    modules: new Map([
+      ["m", fixture],
+      ["resolvers", resolvers],
+    ]),
+    mfaAllowlist: null,
+    verifyOnWorker: async () => undefined,
+  };
   for (const config of configs) {
     const base = {
       service: "s",
@@ -70,19 +83,34 @@ export async function pipelineOf(...configs: Partial<FunConfigInput>[]) {
       };
     },
   };
+  /** Stands for the actor that starts a stream: at once, until the test says otherwise. */
+  const streamStart = { start: (stream: StreamCall) => stream.start(() => undefined) };
   const rateLimiter = new RateLimiter("test", clock);
-  const executors = { main: mainThread, worker, mainStreams: mainThreadStreams, workerStreams };
+  const nodes = new FakeNodes();
+  const nodeSelector = new NodeSelector(clock, random);
+  /** Services whose functions are still to come. */
+  const expected = new Set<string>();
+  const executors = {
+    main: mainThread({ name: "test", clock }),
+    worker,
+    mainStreams: mainThreadStreams({ name: "test", clock }),
+    workerStreams,
+  };
   const pipeline = new Pipeline({
     gateway: "test",
     clock,
     deadlines,
     running,
+    counts: new RequestCounts(),
     random,
     functions: store,
     compile: (config) => compileFunction(config, sources),
     executors,
     rateLimiter,
-    startStream: (stream) => stream.start(() => undefined),
+    nodes,
+    nodeSelector,
+    isExpected: (service) => expected.has(service),
+    startStream: (stream) => streamStart.start(stream),
     streamStallTimeoutMs: 60_000,
     maxPayloadBytes: 1_000,
     maxResultBytes: 1_000,
@@ -132,11 +160,15 @@ export async function pipelineOf(...configs: Partial<FunConfigInput>[]) {
     sent,
     replies,
     streams,
+    streamStart,
     socket,
     executors,
     request,
     caller,
     onWorker,
     replyTo,
+    nodes,
+    nodeSelector,
+    expected,
   };
 }

@@ -1,0 +1,65 @@
+import { z } from "zod";
+import { described, must, mustUnshown } from "../core/faults.ts";
+import { isLoopbackHost } from "../core/loopback.ts";
+import type { AdminListen } from "../diagnostics/admin-server.ts";
+import { flag, text } from "./option-schemas.ts";
+
+/** The listener for those who run the gateway: its endpoints, `/metrics` and the command-line tool `gen-api`. */
+export interface AdminOptions {
+  /**
+   * `"127.0.0.1:4001"`, `"unix:/run/gen-api.sock"`, `{host, port}` or `{path}`. Port 0 takes any free one; the host is
+   * by default `"127.0.0.1"`, and has to be this machine's own without `insecure`.
+   */
+  readonly listen: string | { readonly host?: string; readonly port: number } | { readonly path: string };
+  /** The secret that every request sends as `Authorization: Bearer …`; at least 16 characters, none of them a space. */
+  readonly token: string;
+  /** Listens where other machines reach it, unencrypted: for networks that nobody else reads. @default false */
+  readonly insecure?: boolean;
+  /** Further names that requests may reach it by, in their `Host`. @default [] */
+  readonly allowedHosts?: readonly string[];
+}
+
+const port = z.int().min(0).max(65_535);
+
+// An IPv6 address in brackets, any other host as it is.
+const hostAndPort = z.string().transform((value, context): AdminListen => {
+  const path = /^unix:(.+)$/.exec(value)?.[1];
+  if (path !== undefined) return { path };
+  const [, ipv6, host, digits] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(value) ?? [];
+  const parsed = port.safeParse(Number(digits));
+  if (parsed.success) return { host: ipv6 ?? host ?? "", port: parsed.data };
+  context.addIssue({ code: "custom", input: value });
+  return z.NEVER;
+});
+
+const listenSchema = described(
+  z.union([
+    hostAndPort,
+    z.strictObject({ host: z.string().min(1).default("127.0.0.1"), port }),
+    z.strictObject({ path: z.string().min(1) }),
+  ]),
+  '"HOST:PORT", "unix:PATH", {host, port} or {path}',
+);
+
+const token = "a secret of at least 16 characters without spaces";
+
+/** The schema of {@link AdminOptions}. */
+export const adminSchema = z
+  .strictObject(
+    {
+      listen: listenSchema,
+      token: z.string({ error: mustUnshown(token) }).regex(/^\S{16,}$/, { error: `must be ${token}` }),
+      insecure: flag().default(false),
+      allowedHosts: z.array(text(), { error: must("a list of host names") }).default([]),
+    },
+    { error: must("{listen, token}") },
+  )
+  .superRefine(({ listen, insecure }, context) => {
+    if (insecure || "path" in listen || isLoopbackHost(listen.host)) return;
+    const here = 'a host of this machine such as "127.0.0.1", or a socket in the file system, without insecure: true';
+    context.addIssue({
+      code: "custom",
+      path: ["listen"],
+      message: `must be ${here}, got ${JSON.stringify(listen.host)}`,
+    });
+  });

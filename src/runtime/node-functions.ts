@@ -1,0 +1,155 @@
+import { runOnMain } from "../call/run-on-main.ts";
+import { streamOnMain } from "../call/stream-on-main.ts";
+import type { FunConfig, Mfa } from "../config/fun-config.ts";
+import { builtInModule } from "../config/service-config.ts";
+import { type GenApiError, libraryError } from "../core/errors.ts";
+import { loadFunction, type ServiceFunction } from "../core/load-function.ts";
+import type { RequestIdentity } from "../core/request-info.ts";
+import type { RemoteCall, RemoteNode, RemoteStream } from "../node/remote-call.ts";
+import type { Program } from "../telemetry/main-loop.ts";
+import { internalError } from "../worker/thrown-data.ts";
+import type { RunningStream, RunningTask, WorkerCall, WorkerStream, WorkerTarget } from "../worker/worker-call.ts";
+import type { WorkerPools } from "./worker-pools.ts";
+
+/** What {@link NodeFunctions} needs of its node. */
+export interface NodeFunctionsSources {
+  /** The service node. */
+  readonly program: Program;
+  readonly pools: WorkerPools;
+  /** Module names and their ES modules: the allowlist of what can run. */
+  readonly modules: ReadonlyMap<string, string>;
+  /** Narrows `modules`: `"module"` or `"module.function"`; null allows all. */
+  readonly mfaAllowlist: ReadonlySet<string> | null;
+  /** The node's own functions for gateways, under the module {@link builtInModule}. */
+  readonly builtIn: ReadonlyMap<string, ServiceFunction>;
+}
+
+const nothingRuns: RunningStream = { cancel: () => undefined, grant: () => undefined };
+
+/** A service node's functions, by the names that gateways call them: on its threads, or on its main thread. */
+export class NodeFunctions implements RemoteNode {
+  readonly #sources: NodeFunctionsSources;
+  /** Functions with `runOn: "main"`, by module and name. */
+  readonly #onMain = new Map<string, Map<string, ServiceFunction>>();
+
+  constructor(sources: NodeFunctionsSources) {
+    this.#sources = sources;
+    this.#onMain.set(builtInModule, new Map(sources.builtIn));
+  }
+
+  /**
+   * Makes sure that a FunConfig's functions can be called here.
+   * @throws GenApiError `invalid_config` where its module is not allowed, `module_unreadable`, `function_missing`
+   */
+  async add({ service, requestType, mfa, permissionCallback, runOn }: FunConfig): Promise<void> {
+    for (const { module, function: name } of permissionCallback === null ? [mfa] : [mfa, permissionCallback]) {
+      const url = this.#urlOf(module, name);
+      if (url === null)
+        throw libraryError("invalid_config", `${service}.${requestType}: ${this.#notAllowed(module, name)}`);
+      if (runOn === "worker") {
+        await this.#sources.pools.async.verify(url, name);
+      } else {
+        const { run } = await loadFunction(url, name);
+        const functions = this.#onMain.get(module) ?? new Map<string, ServiceFunction>();
+        this.#onMain.set(module, functions.set(name, run));
+      }
+    }
+  }
+
+  run(call: RemoteCall): RunningTask {
+    const main = this.#onMain.get(call.module)?.get(call.function);
+    if (main !== undefined) return runOnMain(main, call, this.#sources.program);
+    const url = this.#urlOf(call.module, call.function);
+    if (url !== null) return this.#sources.pools.async.run(new ThreadCall(call, url));
+    call.failed(this.#refusal(call), false);
+    return nothingRuns;
+  }
+
+  stream(stream: RemoteStream): RunningStream {
+    const { program, pools } = this.#sources;
+    const main = this.#onMain.get(stream.module)?.get(stream.function);
+    if (main !== undefined) return streamOnMain(main, stream, program);
+    const url = this.#urlOf(stream.module, stream.function);
+    if (url !== null) return pools.stream.stream(new ThreadStream(stream, url));
+    stream.failed(this.#refusal(stream), false);
+    return nothingRuns;
+  }
+
+  #urlOf(module: string, name: string): string | null {
+    const { modules, mfaAllowlist } = this.#sources;
+    const isAllowed = mfaAllowlist === null || mfaAllowlist.has(module) || mfaAllowlist.has(`${module}.${name}`);
+    return (isAllowed ? modules.get(module) : null) ?? null;
+  }
+
+  #refusal({ module, function: name }: Mfa | WorkerTarget): GenApiError {
+    return internalError(libraryError("permission_denied", this.#notAllowed(module, name)));
+  }
+
+  #notAllowed(module: string, name: string): string {
+    const known = [...this.#sources.modules.keys()].map((known) => JSON.stringify(known)).join(", ") || "none";
+    return this.#sources.modules.has(module)
+      ? `${module}.${name} is not in mfaAllowlist`
+      : `the module must be one of the node's modules (${known}), got ${JSON.stringify(module)}`;
+  }
+}
+
+/** A gateway's call, with the URL that the module's name stands for on this node. */
+class ThreadTarget implements WorkerTarget {
+  readonly service: string;
+  readonly requestType: string;
+  readonly version: string | null;
+  readonly module: string;
+  readonly function: string;
+  readonly args: readonly unknown[];
+  readonly identity: RequestIdentity | null;
+  readonly maxResultBytes: number;
+
+  constructor(target: WorkerTarget, url: string) {
+    this.service = target.service;
+    this.requestType = target.requestType;
+    this.version = target.version;
+    this.module = url;
+    this.function = target.function;
+    this.args = target.args;
+    this.identity = target.identity;
+    this.maxResultBytes = target.maxResultBytes;
+  }
+}
+
+class ThreadCall extends ThreadTarget implements WorkerCall {
+  readonly #call: RemoteCall;
+
+  constructor(call: RemoteCall, url: string) {
+    super(call, url);
+    this.#call = call;
+  }
+
+  succeeded(json: string): void {
+    this.#call.succeeded(json);
+  }
+
+  failed(error: GenApiError, begun: boolean): void {
+    this.#call.failed(error, begun);
+  }
+}
+
+class ThreadStream extends ThreadTarget implements WorkerStream {
+  readonly #stream: RemoteStream;
+
+  constructor(stream: RemoteStream, url: string) {
+    super(stream, url);
+    this.#stream = stream;
+  }
+
+  chunk(json: string): void {
+    this.#stream.chunk(json);
+  }
+
+  ended(lastJson: string | null): void {
+    this.#stream.ended(lastJson);
+  }
+
+  failed(error: GenApiError, begun: boolean): void {
+    this.#stream.failed(error, begun);
+  }
+}

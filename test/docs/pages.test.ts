@@ -1,0 +1,179 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+
+// All pages are in one file, one after the other: their examples listen on the same port.
+const root = new URL("../..", import.meta.url).pathname;
+
+/** A page whose TypeScript blocks, each in the file that its first line names, are compiled and run as written. */
+class Page {
+  readonly text: string;
+  #folder = "";
+  readonly #running: ChildProcess[] = [];
+
+  constructor(name: string) {
+    this.text = readFileSync(join(root, name), "utf8");
+  }
+
+  compile(): void {
+    this.#folder = mkdtempSync(join(root, ".readme-"));
+    const blocks = [...this.text.matchAll(/```ts\n\/\/ (\S+\.ts)\n([\s\S]*?)```/g)];
+    for (const [, name = "", code = ""] of blocks) writeFileSync(join(this.#folder, name), code);
+    const compilerOptions = {
+      noEmit: false,
+      outDir: this.#folder,
+      rootDir: this.#folder,
+      sourceMap: false,
+      declaration: false,
+      declarationMap: false,
+      // What an example does not use of what it makes, its reader does.
+      noUnusedLocals: false,
+    };
+    const config = { extends: "../tsconfig.json", compilerOptions, files: blocks.map(([, name]) => name), include: [] };
+    writeFileSync(join(this.#folder, "tsconfig.json"), JSON.stringify(config));
+    execFileSync(join(root, "node_modules/.bin/tsc"), ["-p", this.#folder], { stdio: "inherit" });
+  }
+
+  start(name: string) {
+    const child = spawn(process.execPath, [join(this.#folder, name)], { stdio: ["ignore", "pipe", "inherit"] });
+    this.#running.push(child);
+    return { child, lines: createInterface(child.stdout)[Symbol.asyncIterator]() };
+  }
+
+  killAll(): void {
+    for (const child of this.#running.splice(0)) child.kill("SIGKILL");
+  }
+
+  delete(): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+describe("the README's", () => {
+  const readme = new Page("README.md");
+  beforeAll(() => readme.compile(), 60_000);
+  afterEach(() => readme.killAll());
+  afterAll(() => readme.delete());
+
+  test("quick start, as it is written, prints what it says", async () => {
+    const server = readme.start("server.js");
+    expect((await server.lines.next()).value).toBe("listening on ws://127.0.0.1:4000/socket");
+    const client = readme.start("client.js");
+    const line = (await client.lines.next()).value;
+    expect(readme.text).toContain(`It prints \`${line}\``);
+    expect(await once(client.child, "exit")).toEqual([0, null]);
+    server.child.kill("SIGTERM");
+    expect(await once(server.child, "exit")).toEqual([0, null]);
+  });
+
+  test("host program's own call, as it is written, works and its process ends", async () => {
+    const { child, lines } = readme.start("in-process.js");
+    expect((await lines.next()).value).toBe("{ id: '1', name: 'Alice' }");
+    expect(await once(child, "exit")).toEqual([0, null]);
+  });
+
+  test("stream under limits, as it is written, works and its process ends", async () => {
+    const { child, lines } = readme.start("limits.js");
+    for (const tick of [1, 2, 3]) expect((await lines.next()).value).toBe(`{ tick: ${tick} }`);
+    expect((await lines.next()).value).toBe("[ { key: 'userId', maxRequests: 2000, windowMs: 60000 } ]");
+    expect(await once(child, "exit")).toEqual([0, null]);
+  });
+});
+
+describe("of docs/cluster.md,", () => {
+  const cluster = new Page("docs/cluster.md");
+  beforeAll(() => cluster.compile(), 60_000);
+  afterEach(() => cluster.killAll());
+  afterAll(() => cluster.delete());
+
+  test("one process, as it is written, prints what the page says", async () => {
+    const { child, lines } = cluster.start("one-process.js");
+    const line = (await lines.next()).value;
+    expect(cluster.text).toContain(`It prints \`${line}\``);
+    expect(await once(child, "exit")).toEqual([0, null]);
+  });
+
+  test("two processes, the node started first, print the same", async () => {
+    const node = cluster.start("node.js");
+    const gateway = cluster.start("gateway.js");
+    expect((await gateway.lines.next()).value).toBe("{ total: 6 }");
+    for (const { child } of [gateway, node]) {
+      child.kill("SIGTERM");
+      expect(await once(child, "exit")).toEqual([0, null]);
+    }
+  });
+
+  test("the permissions are those that the tests run nats-server with", () => {
+    const permissions = readFileSync(join(root, "test/node/nats/permissions.conf"), "utf8");
+    expect(cluster.text).toContain(permissions.trim());
+  });
+});
+
+describe("of docs/operating.md,", () => {
+  const operating = new Page("docs/operating.md");
+  beforeAll(() => operating.compile(), 60_000);
+  afterEach(() => operating.killAll());
+  afterAll(() => operating.delete());
+
+  test("looking in from the program itself, as it is written, works and its process ends", async () => {
+    const { child, lines } = operating.start("operating.js");
+    expect((await lines.next()).value).toBe("ok true 0");
+    expect((await lines.next()).value).toBe("not_found unsupported function: price version latest");
+    expect(await once(child, "exit")).toEqual([0, null]);
+  });
+
+  test("every reason that health can give is explained", () => {
+    const source = readFileSync(join(root, "src/diagnostics/health.ts"), "utf8");
+    const [, union = ""] = /export type HealthCode =([^;]*);/.exec(source) ?? [];
+    const codes = [...union.matchAll(/"(\w+)"/g)].map(([, code]) => code);
+    expect(codes).toHaveLength(11);
+    for (const code of codes) expect(operating.text).toContain(`\`${code}\``);
+  });
+});
+
+describe("of docs/telemetry.md,", () => {
+  const page = new Page("docs/telemetry.md");
+  beforeAll(() => page.compile(), 60_000);
+  afterEach(() => page.killAll());
+  afterAll(() => page.delete());
+
+  test("the handler, as it is written, prints what the page says", async () => {
+    const { child, lines } = page.start("listen.js");
+    const line = (await lines.next()).value;
+    expect(page.text).toContain(`It prints \`${line}\``);
+    expect(await once(child, "exit")).toEqual([0, null]);
+  });
+});
+
+describe("of docs/metrics-and-tracing.md,", () => {
+  const page = new Page("docs/metrics-and-tracing.md");
+  beforeAll(() => page.compile(), 60_000);
+  afterEach(() => page.killAll());
+  afterAll(() => page.delete());
+
+  test("the example, as it is written, prints what the page says", async () => {
+    const { child, lines } = page.start("observed.js");
+    const printed = [(await lines.next()).value, (await lines.next()).value];
+    expect(page.text).toContain(printed.join("\n"));
+    expect(await once(child, "exit")).toEqual([0, null]);
+  });
+});
+
+describe("of docs/inspecting.md,", () => {
+  const inspecting = new Page("docs/inspecting.md");
+  beforeAll(() => inspecting.compile(), 60_000);
+  afterEach(() => inspecting.killAll());
+  afterAll(() => inspecting.delete());
+
+  test("the observer, as it is written, prints what the page says", async () => {
+    const { child, lines } = inspecting.start("watch.js");
+    let printed = "";
+    for await (const line of { [Symbol.asyncIterator]: () => lines }) printed += `${line}\n`;
+    expect(printed).toContain("config_cache");
+    expect(inspecting.text).toContain(`It prints\n\n\`\`\`text\n${printed}\`\`\``);
+    expect(child.exitCode ?? (await once(child, "exit"))[0]).toBe(0);
+  });
+});
