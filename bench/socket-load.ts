@@ -1,5 +1,5 @@
-// The load of socket.bench: plain TCP sockets that send frames made beforehand and only count what comes back, so that
-// the load costs a fraction of what the servers do.
+// The load of socket.bench and cluster.bench: plain TCP sockets that send frames made beforehand and only count what
+// comes back, so that the load costs a fraction of what the servers do.
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 
@@ -15,7 +15,7 @@ export interface Load {
   readonly latenciesMs: Float64Array;
 }
 
-/** So many joined channels, one a connection, to a server of socket.bench. */
+/** So many joined channels, one a connection, to one of the servers that are measured. */
 export class Clients {
   readonly #clients: Client[];
 
@@ -32,10 +32,11 @@ export class Clients {
     return this.#clients[0]?.answer ?? [];
   }
 
-  /** Keeps `inFlight` requests of every connection in flight for `ms`, then waits for the last answers. */
-  async run(inFlight: number, ms: number): Promise<Load> {
+  /** Keeps `inFlight` requests of each of the first `count` connections in flight for `ms`, then waits for the last answers. */
+  async run(inFlight: number, ms: number, count = this.#clients.length): Promise<Load> {
     const from = performance.now();
-    const latencies = await Promise.all(this.#clients.map((client) => client.run(inFlight, from + ms)));
+    const loaded = this.#clients.slice(0, count);
+    const latencies = await Promise.all(loaded.map((client) => client.run(inFlight, from + ms)));
     const seconds = (performance.now() - from) / 1_000;
     const latenciesMs = Float64Array.from(latencies.flat()).sort();
     return { requests: latenciesMs.length, seconds, latenciesMs };

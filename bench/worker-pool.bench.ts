@@ -56,6 +56,7 @@ function piscinaVariant(inFlight: number, concurrentTasksPerWorker: number): () 
 
 function poolVariant(inFlight: number, asking: WorkerCall["identity"]): () => number {
   const pool = new WorkerPool({
+    program: "bench",
     ...workerPoolDefaults,
     name: "bench",
     clock: systemClock,

@@ -17,6 +17,7 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 function openPool(): WorkerPool {
   return new WorkerPool({
     ...workerPoolDefaults,
+    program: "bench",
     name: "bench",
     clock: systemClock,
     threads: 1,
