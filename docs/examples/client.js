@@ -14,9 +14,12 @@ socket.onError(() => fail(`No gateway at ${socket.endPointURL()}; start one with
 socket.connect();
 
 const channel = socket.channel("api:lobby");
+let isStream = false;
 channel.on("api", (response) => {
   console.log(JSON.stringify(response, null, 2));
-  if (!response.async && !response.has_more) {
+  isStream ||= response.has_more;
+  // An async call is acknowledged first; a stream has ended when there is no more.
+  if (!response.has_more && (isStream || !response.async)) {
     socket.disconnect();
     process.exitCode = response.success ? 0 : 1;
   }

@@ -1,7 +1,12 @@
 // @ts-check
-// A gateway with the demo service: what `npm start` runs.
+// A gateway with the demo service, which lets service nodes in at /node.
 import { startGenApi } from "gen-api";
+import { link } from "gen-api/link";
 import demo from "./demo-service.js";
+
+// What the environment says already stays.
+process.loadEnvFile(new URL("./admin.env", import.meta.url));
+const { GEN_API_ADMIN: adminListen = "", GEN_API_ADMIN_TOKEN: adminToken = "" } = process.env;
 
 const gateway = await startGenApi({
   listen: { host: "127.0.0.1", port: Number(process.env.PORT ?? 4000) },
@@ -11,11 +16,18 @@ const gateway = await startGenApi({
   },
   channels: [{ topic: "api:*", event: "api" }],
   functions: [demo],
+  cluster: link(),
+  expectServices: ["orders"],
+  admin: { listen: adminListen, token: adminToken },
+  // Whoever has the token may call functions: npm run gen-api -- call demo hello '{"name":"world"}'
+  adminActions: ["call"],
 });
 
 console.log(`gen-api listens on ${gateway.address?.url}
   functions  ${demo.functions.map(({ requestType }) => `demo.${requestType}`).join("  ")}
-  call one   npm run call -- demo hello '{"name":"world"}'
+  here       npm run call -- demo hello '{"name":"world"}'
+  on a node  npm run call -- orders price '{"item":"apple","count":3}'
+  look in    npm run gen-api -- top   (tree, health, flow demo hello, …)
   stop       Ctrl+C`);
 
 for (const signal of ["SIGINT", "SIGTERM"]) {
