@@ -1,9 +1,9 @@
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import type { ServiceFunction } from "../core/load-function.ts";
 import type { RequestIdentity, TraceContext } from "../core/request-info.ts";
+import type { CancelReason, RunningTask } from "../worker/worker-call.ts";
 import type { Target } from "./compile-function.ts";
-import { cancelled, type Failure, internal, refusal, unavailable } from "./failure.ts";
-import type { AbortReason } from "./running-calls.ts";
+import { type Failure, internal, refusal } from "./failure.ts";
 
 /** Who asked for an attempt: hears of its end exactly once. */
 export interface AttemptOwner {
@@ -11,15 +11,6 @@ export interface AttemptOwner {
   attemptSucceeded(json: string): void;
   /** @param begun false when the function was certainly not called */
   attemptFailed(failure: Failure, begun: boolean): void;
-}
-
-/** Why nobody waits for an attempt any more. */
-export type CancelReason = AbortReason | "timeout";
-
-/** An attempt that an executor has taken. */
-export interface RunningTask {
-  /** Nobody waits for its answer any more: the function's signal aborts. */
-  cancel(reason: CancelReason): void;
 }
 
 /** Where attempts run: the worker pool, the gateway's own thread, a service node. */
@@ -108,15 +99,11 @@ export class Attempt {
 
   /** The timeout is over: the owner hears of it at once, the function's signal is aborted. */
   expire(): void {
-    this.#giveUp("timeout", refusal("timeout", `Request timed out after ${this.#timeoutMs} ms`, true));
+    this.abort("timeout", refusal("timeout", `Request timed out after ${this.#timeoutMs} ms`, true));
   }
 
-  /** Ended from outside. */
-  abort(reason: AbortReason): void {
-    this.#giveUp(reason, reason === "stopped" ? unavailable : cancelled);
-  }
-
-  #giveUp(reason: CancelReason, failure: Failure): void {
+  /** Nobody waits for its answer any more. */
+  abort(reason: CancelReason, failure: Failure): void {
     if (!this.#settle()) return;
     this.#task?.cancel(reason);
     this.#owner.attemptFailed(failure, true);

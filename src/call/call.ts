@@ -2,19 +2,20 @@ import { quote } from "../core/quote.ts";
 import type { RequestIdentity, TraceContext } from "../core/request-info.ts";
 import { nextStep, type RetryPlan } from "../policy/retry.ts";
 import { RequestTrace } from "../telemetry/request-trace.ts";
+import type { CancelReason } from "../worker/worker-call.ts";
 import { afterExecute } from "./after-execute.ts";
 import { Attempt, type AttemptOwner, type Executor } from "./attempt.ts";
 import { type AttemptIdentity, type CallIdentity, callTelemetry as telemetry } from "./call-telemetry.ts";
 import type { Caller, ReplyTo } from "./caller.ts";
 import type { CompiledFunction } from "./compile-function.ts";
-import { cancelled, type Failure, internal, refusal, replyErrorOf, unavailable } from "./failure.ts";
+import { type Failure, internal, refusal, replyErrorOf, unavailable } from "./failure.ts";
 import type { FunctionNodes } from "./function-nodes.ts";
 import { identityOf } from "./identity.ts";
 import type { PipelineSources } from "./pipeline-sources.ts";
 import type { Request } from "./request.ts";
 import { encodeAccepted, encodeChunk, encodeFailure, encodeSuccess } from "./response.ts";
 import { Route, type Routed } from "./route.ts";
-import type { AbortReason, Place, RunningCall } from "./running-calls.ts";
+import type { Place, RunningCall } from "./running-calls.ts";
 import { StreamCall, type StreamExecutor, type StreamOwner } from "./stream-call.ts";
 
 const exhausted = refusal("retry_exhausted", "All retry attempts exhausted");
@@ -83,11 +84,11 @@ export class Call implements RunningCall, AttemptOwner, StreamOwner, Routed {
     if (this.compiled?.config.responseType !== "none") this.#placeOfCaller = this.caller.calls.add(this);
   }
 
-  abort(reason: AbortReason): void {
+  abort(reason: CancelReason, failure: Failure): void {
     this.#isAborted = true;
-    if (this.#stream !== null) this.#stream.abort(reason);
-    else if (this.#attempt !== null) this.#attempt.abort(reason);
-    else this.fail(reason === "stopped" ? unavailable : cancelled);
+    if (this.#stream !== null) this.#stream.abort(reason, failure);
+    else if (this.#attempt !== null) this.#attempt.abort(reason, failure);
+    else this.fail(failure);
   }
 
   get isStream(): boolean {

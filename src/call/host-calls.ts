@@ -58,12 +58,19 @@ export class HostCalls {
         signal?.removeEventListener("abort", cancel);
         resolve(response);
       };
-      const fail = (failure: Failure) => finish(JSON.parse(encodeFailure(requestId, failure, false)));
+      /**
+       * Answers at once, whatever an after hook does yet, and lets the call end as what it was answered. To its function
+       * it is cancelled, whatever the failure: that its host is in a hurry must not open the function's circuit.
+       */
+      const giveUp = (failure: Failure) => {
+        finish(JSON.parse(encodeFailure(requestId, failure, false)));
+        caller.calls.abortAll("cancelled", failure);
+      };
       const take = (encoded: string) => {
         const response = JSON.parse(encoded) as Response<Result>;
         if (response.has_more) {
-          fail(invalidRequest(`${request.service}.${request.requestType} is a stream: take it with stream()`));
-          cancel();
+          const { service, requestType } = request;
+          giveUp(invalidRequest(`${service}.${requestType} is a stream: take it with stream()`));
         } else if (!response.async) {
           finish(response);
         }
@@ -71,14 +78,13 @@ export class HostCalls {
       };
       const cancel = () => caller.calls.abortAll("cancelled");
       if (signal?.aborted) {
-        fail(cancelled);
+        giveUp(cancelled);
         return;
       }
       signal?.addEventListener("abort", cancel, { once: true });
       if (timeoutMs !== undefined) {
         timer = this.#clock.setTimeout(() => {
-          fail(refusal("timeout", `Request timed out after ${timeoutMs} ms`, true));
-          cancel();
+          giveUp(refusal("timeout", `Request timed out after ${timeoutMs} ms`, true));
         }, timeoutMs);
       }
       this.#handler.handle(payload, 0, caller, replyToHost(requestId, take));
@@ -103,13 +109,13 @@ export class HostCalls {
     request: HostRequest,
     { signal }: Pick<HostCallOptions, "signal"> = {},
   ): AsyncGenerator<Chunk, void, void> {
+    if (signal?.aborted) throw new GenApiError("cancelled", cancelled.message, { code: "cancelled", canRetry: true });
     const caller = callerOf(request);
     const inbox = new Inbox<Chunk>();
     const cancel = () => caller.calls.abortAll("cancelled");
     signal?.addEventListener("abort", cancel, { once: true });
     try {
       this.#handler.handle(this.#payload(request), 0, caller, inbox);
-      if (signal?.aborted) cancel();
       // The first Response says only that the stream begins, or is all there is.
       const first = await inbox.next();
       if (!first.has_more) {

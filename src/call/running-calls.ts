@@ -1,11 +1,17 @@
-/** Why a running call is ended from outside. */
-export type AbortReason = "cancelled" | "disconnected" | "stopped";
+import type { CancelReason } from "../worker/worker-call.ts";
+import { cancelled, type Failure, unavailable } from "./failure.ts";
 
 /** A call that still runs. */
 export interface RunningCall {
   readonly requestId: string;
   readonly isStream: boolean;
-  abort(reason: AbortReason): void;
+  /**
+   * Ends it from outside.
+   *
+   * @param reason what the function's signal tells
+   * @param failure its answer
+   */
+  abort(reason: CancelReason, failure: Failure): void;
   /** Ends a stream in an orderly way, as its client asked. */
   stop(): void;
 }
@@ -77,7 +83,7 @@ export class RunningCalls {
     const named = this.#calls().filter((call) => call.requestId === requestId);
     if (named.length === 0) return null;
     return () => {
-      for (const call of named) call.abort("cancelled");
+      for (const call of named) call.abort("cancelled", cancelled);
     };
   }
 
@@ -97,8 +103,8 @@ export class RunningCalls {
   }
 
   /** Ends all of them, when their caller goes away. */
-  abortAll(reason: AbortReason): void {
-    for (const call of this.#calls()) call.abort(reason);
+  abortAll(reason: CancelReason, failure: Failure = reason === "stopped" ? unavailable : cancelled): void {
+    for (const call of this.#calls()) call.abort(reason, failure);
   }
 
   /** A copy: whoever is aborted leaves the list. */

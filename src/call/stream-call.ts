@@ -1,22 +1,15 @@
 import type { Clock } from "../core/clock.ts";
 import type { RequestIdentity, TraceContext } from "../core/request-info.ts";
 import { telemetryEvent } from "../telemetry/telemetry.ts";
-import type { CancelReason, FunctionName } from "./attempt.ts";
+import type { CancelReason, RunningStream } from "../worker/worker-call.ts";
+import type { FunctionName } from "./attempt.ts";
 import type { ReplyTo } from "./caller.ts";
 import type { Target } from "./compile-function.ts";
-import { cancelled, type Failure, internal, refusal, unavailable } from "./failure.ts";
+import { cancelled, type Failure, internal, refusal } from "./failure.ts";
 import { encodeChunk, encodeStreamEnd } from "./response.ts";
 
 const streamStart = telemetryEvent("stream.start");
 const streamStop = telemetryEvent("stream.stop");
-
-/** A stream that an executor has taken. */
-export interface RunningStream {
-  /** Nobody wants the rest: a generator's `return()` runs, the function's signal aborts. */
-  cancel(reason: CancelReason): void;
-  /** So many chunks were taken; the producer runs a bounded number ahead of this. */
-  grant(chunks: number): void;
-}
 
 /** Where streams are produced: the stream pool, the gateway's own thread, a service node. */
 export interface StreamExecutor {
@@ -164,12 +157,8 @@ export class StreamCall {
     this.#end(encodeStreamEnd(this.#options.requestId, "null"), null, true);
   }
 
-  /** Ended from outside. */
-  abort(reason: CancelReason): void {
-    this.#giveUp(reason, reason === "stopped" ? unavailable : cancelled);
-  }
-
-  #giveUp(reason: CancelReason, failure: Failure): void {
+  /** Nobody wants the rest. */
+  abort(reason: CancelReason, failure: Failure): void {
     if (this.#isOver) return;
     this.#running?.cancel(reason);
     this.#fail(failure, true);
@@ -222,8 +211,8 @@ export class StreamCall {
     const waitedMs = clock.now() - this.#activeAt;
     const limitMs = this.#isStalled ? stallTimeoutMs : target.timeoutMs;
     if (limitMs !== null && waitedMs >= limitMs) {
-      if (this.#isStalled) this.#giveUp("disconnected", cancelled);
-      else this.#giveUp("timeout", refusal("timeout", `Request timed out after ${limitMs} ms`, true));
+      if (this.#isStalled) this.abort("disconnected", cancelled);
+      else this.abort("timeout", refusal("timeout", `Request timed out after ${limitMs} ms`, true));
       return;
     }
     // The stream may stall, or go on, before the timer runs: it looks again after the shorter of the two times.

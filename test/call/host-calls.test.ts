@@ -2,6 +2,7 @@ import { getEventListeners } from "node:events";
 import { expect, test } from "vitest";
 import { HostCalls } from "../../src/call/host-calls.ts";
 import { pipelineOf } from "../support/pipeline.ts";
+import { recordEvents } from "../support/record-events.ts";
 
 const echo = { requestType: "echo", runOn: "worker" } as const;
 const named = { service: "s", requestType: "echo" };
@@ -27,6 +28,35 @@ test("a signal that has aborted already cancels before anything runs", async () 
   const host = new HostCalls(pipeline, clock);
   await expect(host.call(named, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: "cancelled" });
   expect(onWorker).toEqual([]);
+});
+
+test("a signal that has aborted already cancels a stream before anything runs", async () => {
+  const { pipeline, clock, streams } = await pipelineOf({ ...echo, responseType: "stream" });
+  const host = new HostCalls(pipeline, clock);
+  const taken = host.stream(named, { signal: AbortSignal.abort() }).next();
+  await expect(taken).rejects.toMatchObject({ code: "cancelled", canRetry: true });
+  expect(streams).toEqual([]);
+});
+
+test("a call that its host gave up counts as what the host was answered; to its function it was cancelled", async () => {
+  const { pipeline, clock, onWorker, counts } = await pipelineOf(echo);
+  using stopped = recordEvents("executor.request.stop");
+  const answer = new HostCalls(pipeline, clock).request(named, { timeoutMs: 500 });
+  clock.advance(500);
+  expect(await answer).toMatchObject({ error_code: "timeout", error: "Request timed out after 500 ms" });
+  expect(onWorker[0]?.cancelled).toBe("cancelled");
+  expect(stopped.messages.map(({ metadata }) => metadata)).toMatchObject([{ error_code: "timeout" }]);
+  expect(counts.totals).toEqual({ succeeded: 0, failed: { timeout: 1 } });
+});
+
+test("a stream that was asked for as a call is ended, and counts as the invalid request it was", async () => {
+  const { pipeline, clock, streams, counts } = await pipelineOf({ ...echo, responseType: "stream" });
+  expect(await new HostCalls(pipeline, clock).request(named)).toMatchObject({
+    error_code: "invalid_request",
+    error: "Invalid request: s.echo is a stream: take it with stream()",
+  });
+  expect(streams[0]?.cancelled).toBe("cancelled");
+  expect(counts.totals).toEqual({ succeeded: 0, failed: { invalid_request: 1 } });
 });
 
 test("an empty user id is nobody", async () => {

@@ -24,7 +24,6 @@ interface Sent {
   readonly reply: { readonly status: string; readonly response: unknown } | null;
 }
 
-/** A pipeline whose worker is a box of attempts that the test settles itself. */
 /** A stream of the worker's that the test produces itself. */
 interface TestStream {
   readonly stream: StreamCall;
@@ -35,6 +34,7 @@ interface TestStream {
 /** The random factor of retry delays is 1. */
 const random = () => 0.5;
 
+/** A pipeline whose worker is a box of attempts that the test settles itself. */
 export async function pipelineOf(...configs: Partial<FunConfigInput>[]) {
   const clock = new SimulatedClock();
   const deadlines = new Deadlines(clock);
@@ -96,12 +96,13 @@ export async function pipelineOf(...configs: Partial<FunConfigInput>[]) {
     mainStreams: mainThreadStreams({ name: "test", clock }),
     workerStreams,
   };
+  const counts = new RequestCounts();
   const pipeline = new Pipeline({
     gateway: "test",
     clock,
     deadlines,
     running,
-    counts: new RequestCounts(),
+    counts,
     random,
     functions: store,
     compile: (config) => compileFunction(config, sources),
@@ -156,6 +157,7 @@ export async function pipelineOf(...configs: Partial<FunConfigInput>[]) {
     clock,
     store,
     pipeline,
+    counts,
     running,
     sent,
     replies,
