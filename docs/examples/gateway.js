@@ -21,6 +21,7 @@ const gateway = await startGenApi({
   admin: { listen: adminListen, token: adminToken },
   // Whoever has the token may call functions: npm run gen-api -- call demo hello '{"name":"world"}'
   adminActions: ["call"],
+  logger: true,
 });
 
 console.log(`gen-api listens on ${gateway.address?.url}

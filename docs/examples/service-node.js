@@ -8,6 +8,7 @@ const node = await startServiceNode({
   name: process.env.NODE_NAME ?? "orders@127.0.0.1",
   functions: [orders],
   cluster: link({ gateways: [process.env.GATEWAY_URL ?? "ws://127.0.0.1:4000/node"] }),
+  logger: true,
 });
 console.log(`service node ${node.name} runs ${orders.functions.map((fun) => `orders.${fun.requestType}`).join("  ")}`);
 

@@ -9,10 +9,12 @@ const { version } = JSON.parse(readFileSync(new URL("../../package.json", import
   version: string;
 };
 
-// `gen-api tree | head`: who reads no further wants no more.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(exitCodes.ok);
+  // `gen-api tree | head`: who reads no further wants no more.
+  if (error.code === "EPIPE") process.exit(exitCodes.ok);
+  // `gen-api tree > file` on a full disk.
+  process.stderr.write(`gen-api: What was to be printed could not be written: ${error.message}\n`);
+  process.exit(exitCodes.failed);
 });
 
 const program = createProgram(version, (text) => process.stdout.write(`${text}\n`)).exitOverride();

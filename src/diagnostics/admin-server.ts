@@ -5,6 +5,7 @@ import type { Clock } from "../core/clock.ts";
 import { type ErrorCode, type GenApiError, isGenApiError, libraryError, messageOf, toError } from "../core/errors.ts";
 import { telemetryEvent } from "../telemetry/telemetry.ts";
 import { readBody } from "./admin-body.ts";
+import { AdminConnections } from "./admin-connections.ts";
 import { adminGuard } from "./admin-guard.ts";
 import { type AdminAnswer, type AdminRoute, json } from "./admin-route.ts";
 
@@ -39,7 +40,8 @@ const answerMs = 10_000;
 /** Opens the server of an admin listener. @returns how to close it, with every connection */
 export function openAdminServer(options: AdminServerOptions, events: AdminServerEvents): () => void {
   const { listen } = options;
-  const answer = requestListener(options);
+  const connections = new AdminConnections(maxConnections);
+  const answer = requestListener(options, connections);
   const server = createServer(
     { headersTimeout: receiveMs, requestTimeout: receiveMs, connectionsCheckingInterval: 1_000 },
     (request, response) => {
@@ -54,7 +56,7 @@ export function openAdminServer(options: AdminServerOptions, events: AdminServer
       });
     },
   );
-  server.maxConnections = maxConnections;
+  server.on("connection", (socket) => connections.add(socket));
   let isClosed = false;
   let hasRetried = false;
   const where = "path" in listen ? `unix:${listen.path}` : `${listen.host} port ${listen.port}`;
@@ -116,7 +118,8 @@ function removeStale(path: string, removed: () => void, inUse: () => void): void
   });
 }
 
-function requestListener({ gateway, clock, listen, token, allowedHosts, routes }: AdminServerOptions) {
+function requestListener(options: AdminServerOptions, connections: AdminConnections) {
+  const { gateway, clock, listen, token, allowedHosts, routes } = options;
   const guard = adminGuard({ token, host: "host" in listen ? listen.host : null, allowedHosts });
   const byPath = new Map<string, AdminRoute[]>();
   for (const route of routes) byPath.set(route.path, [...(byPath.get(route.path) ?? []), route]);
@@ -133,6 +136,7 @@ function requestListener({ gateway, clock, listen, token, allowedHosts, routes }
       send(response, request, errorAnswer(status, code, reason), { "www-authenticate": "Bearer" });
       return;
     }
+    connections.trust(request.socket);
     // By hand: to a URL parser "//" is a host, and not all that may stand in a request line is a URL.
     const [path = "", ...query] = (request.url ?? "/").split("?");
     const found = byPath.get(path);

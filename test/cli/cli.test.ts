@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { stripVTControlCharacters } from "node:util";
@@ -21,15 +22,19 @@ interface Ended {
 const inherited = { PATH: process.env.PATH };
 
 /** Runs `gen-api` as a process of its own. */
-async function run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
+async function run(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  stdout: "pipe" | number = "pipe",
+): Promise<Ended> {
   const child = spawn(process.execPath, [main, ...args], {
     env: { ...inherited, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", stdout, "pipe"],
   });
   let out = "";
   let err = "";
-  child.stdout.on("data", (data) => (out += data));
-  child.stderr.on("data", (data) => (err += data));
+  child.stdout?.on("data", (data) => (out += data));
+  child.stderr?.on("data", (data) => (err += data));
   const [code] = await once(child, "close");
   return { code, out, err };
 }
@@ -142,6 +147,13 @@ gen_api              running
     const without = await terminal(["tree"], { ...envOf(gateway), NO_COLOR: "1" });
     expect(without).toContain("running");
     expect(without).not.toContain("\u001b[3");
+  });
+
+  test.skipIf(!existsSync("/dev/full"))("a full disk is told in one line", async () => {
+    const full = openSync("/dev/full", "w");
+    const { code, err } = await run(["tree"], envOf(gateway), full);
+    closeSync(full);
+    expect([code, err]).toEqual([1, expect.stringMatching(/^gen-api: What was .* could not be written: ENOSPC.*\n$/)]);
   });
 
   test("top lives in a terminal until q, and gives the screen back", async () => {

@@ -54,6 +54,17 @@ describe("the admin listener lets in", () => {
     expect(JSON.stringify(events.messages)).not.toContain(adminToken.slice(0, 8));
   });
 
+  test("who has the token, however many connections others hold open and say nothing", async () => {
+    const gateway = await startWithAdmin();
+    const { port } = adminOf(gateway) as { port: number };
+    const silent = Array.from({ length: 80 }, () => connect(port, "127.0.0.1"));
+    await Promise.all(silent.map((socket) => once(socket, "connect")));
+    await Promise.all(silent.slice(0, 16).map((socket) => once(socket, "close")));
+    expect((await askAdmin(gateway, "/api/health")).status).toBe(200);
+    expect(silent.filter((socket) => !socket.destroyed).length).toBeGreaterThanOrEqual(63);
+    for (const socket of silent) socket.destroy();
+  });
+
   test("no web page: neither one that rebound its name to this machine, nor one of another origin", async () => {
     const gateway = await startWithAdmin();
     const { port } = adminOf(gateway) as { port: number };
