@@ -34,6 +34,19 @@ export function within<Outcome>(
   });
 }
 
+/** Waits for a promise of our own, but no longer than this. Rejects as it does. */
+export async function atMost(timeoutMs: number, promise: Promise<unknown>, clock: Clock): Promise<void> {
+  let timer: unknown;
+  const late = new Promise<void>((resolve) => {
+    timer = clock.setTimeout(resolve, Math.min(timeoutMs, longestTimer));
+  });
+  try {
+    await Promise.race([promise, late]);
+  } finally {
+    clock.clearTimeout(timer);
+  }
+}
+
 function attempt<Outcome>(run: () => Outcome, fail: (thrown: unknown) => Outcome): Outcome {
   try {
     return run();

@@ -8,6 +8,7 @@ import { ConfigPusher } from "../config/config-pusher.ts";
 import type { PushedServiceStatus } from "../config/function-sets.ts";
 import type { PushOutcome } from "../config/push.ts";
 import { libraryError } from "../core/errors.ts";
+import { atMost } from "../core/within.ts";
 import type { AdminListen } from "../diagnostics/admin-server.ts";
 import type { CallFlow, CallFlowSummary } from "../diagnostics/call-flow.ts";
 import type { ClusterView } from "../diagnostics/cluster-view.ts";
@@ -207,12 +208,7 @@ class Gateway implements Runtime {
     const { clock } = this.#options;
     this.#parts.pipeline.drain();
     if (this.#system.whereis(names.listener) !== undefined) await terminateChild(this.#system.root, names.listener);
-    let timer: unknown;
-    const late = new Promise<void>((resolve) => {
-      timer = clock.setTimeout(resolve, drainMs);
-    });
-    await Promise.race([this.#parts.running.finished(), late]);
-    clock.clearTimeout(timer);
+    await atMost(drainMs, this.#parts.running.finished(), clock);
     this.#parts.running.abortAll("stopped");
     await this.#system.shutdown();
     return this.closed;

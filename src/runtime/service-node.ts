@@ -6,6 +6,7 @@ import type { ConfigPusher } from "../config/config-pusher.ts";
 import { parseFunConfig } from "../config/fun-config.ts";
 import type { PushOutcome, VerifyOutcome } from "../config/push.ts";
 import { libraryError } from "../core/errors.ts";
+import { atMost } from "../core/within.ts";
 import type { GatewaySession } from "../node/gateway-session.ts";
 import { type Telemetry, telemetry } from "../telemetry/telemetry-api.ts";
 import { Gateways } from "./gateways.ts";
@@ -189,13 +190,8 @@ class RunningNode implements ServiceNode {
   async #stop(drainMs: number): Promise<Closed> {
     const { clock } = this.#options;
     this.#startupPush.stop();
-    let timer: unknown;
-    const late = new Promise<void>((resolve) => {
-      timer = clock.setTimeout(resolve, drainMs);
-    });
     // Even without time to drain the gateways are told: they select this node no more.
-    await Promise.race([this.#gateways.leave(), late]);
-    clock.clearTimeout(timer);
+    await atMost(drainMs, this.#gateways.leave(), clock);
     if (this.#system.whereis<SupervisorRef>(names.transport) !== undefined) {
       await terminateChild(this.#system.root, names.transport);
     }

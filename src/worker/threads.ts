@@ -2,6 +2,7 @@ import type { Worker } from "node:worker_threads";
 import { Piscina } from "piscina";
 import { addRestart } from "../actor/restart.ts";
 import { toError } from "../core/errors.ts";
+import { atMost } from "../core/within.ts";
 import type { PoolFunction } from "./pool-function.ts";
 import type { PoolTask, TaskThread } from "./pool-task.ts";
 import { PoolThread, type ThreadEvents } from "./pool-thread.ts";
@@ -122,17 +123,18 @@ export class Threads {
   /** Ends all threads, and whatever runs on them. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#options.clock.clearTimeout(this.#pingTimer);
+    const { clock } = this.#options;
+    clock.clearTimeout(this.#pingTimer);
     for (const seat of this.#seats) {
       this.#dismiss(seat);
       seat.thread.stop();
     }
-    await this.#atMost(stopGraceMs, Promise.all(this.#seats.map((seat) => seat.thread.end)));
+    await atMost(stopGraceMs, Promise.all(this.#seats.map((seat) => seat.thread.end)), clock);
     // Piscina replaces a thread that exits, also one that was lost before, as soon as it is done with destroying.
-    await this.#atMost(exitTimeoutMs, Promise.all(this.#lostExits()));
+    await atMost(exitTimeoutMs, Promise.all(this.#lostExits()), clock);
     const terminated = this.#piscina.destroy();
     for (const { thread } of this.#seats) thread.close();
-    await this.#atMost(exitTimeoutMs, Promise.all([terminated, ...this.#exits.values()]));
+    await atMost(exitTimeoutMs, Promise.all([terminated, ...this.#exits.values()]), clock);
   }
 
   /** Only while there are tasks: an idle pool sets no timers. */
@@ -144,16 +146,6 @@ export class Threads {
       if (busy.length > 0) this.#schedulePings();
       else this.#pingTimer = null;
     }, pingIntervalMs);
-  }
-
-  async #atMost(ms: number, done: Promise<unknown>): Promise<void> {
-    const { clock } = this.#options;
-    let timer: unknown;
-    const over = new Promise<void>((resolve) => {
-      timer = clock.setTimeout(resolve, ms);
-    });
-    await Promise.race([done, over]);
-    clock.clearTimeout(timer);
   }
 
   #lostExits(): Promise<unknown>[] {
