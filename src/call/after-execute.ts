@@ -1,14 +1,22 @@
 import type { Clock } from "../core/clock.ts";
 import { encodeResult } from "../core/encode-result.ts";
+import { type ErrorCode, isErrorCode } from "../core/errors.ts";
 import { type Hook, runAfterHook } from "../policy/hooks.ts";
 import type { CallIdentity } from "./call-telemetry.ts";
 import type { Caller } from "./caller.ts";
 import type { CompiledFunction } from "./compile-function.ts";
+import { type Failure, refusal } from "./failure.ts";
 import { hookRequestOf, isMap } from "./hook-request.ts";
 import type { Request } from "./request.ts";
 import type { Response } from "./response.ts";
 
-/** The call whose Response it is. */
+/** The final Response of a request, and the failure that it tells; null for a success. */
+export interface FinalAnswer {
+  readonly response: string;
+  readonly failure: Failure | null;
+}
+
+/** The call whose answer it is. */
 interface AnsweredCall {
   readonly compiled: CompiledFunction | null;
   readonly request: Request;
@@ -17,47 +25,45 @@ interface AnsweredCall {
 }
 
 /**
- * What a FunConfig's `afterExecute` hook makes of a final Response: another one, or, when it fails, the same. The
+ * What a FunConfig's `afterExecute` hook makes of a final answer: another one, or, when it fails, the same. The
  * Response is parsed for the hook alone: most calls have none.
  *
- * @returns the Response to send, a promise only if the hook returned one
+ * @returns the answer to send, a promise only if the hook returned one
  */
 export function afterExecute(
   hook: Hook,
   call: AnsweredCall,
-  encoded: string,
+  answer: FinalAnswer,
   clock: Clock,
   maxResultBytes: number,
-): string | Promise<string> {
+): FinalAnswer | Promise<FinalAnswer> {
   const { compiled, request, caller } = call;
-  if (compiled === null) return encoded;
-  const original = JSON.parse(encoded) as Response;
+  if (compiled === null) return answer;
+  const original = JSON.parse(answer.response) as Response;
   const shown = hookRequestOf(request, caller, compiled);
-  const accept = (value: unknown) => (isMap(value) ? encodeChanged(original, value, maxResultBytes) : null);
+  const accept = (value: unknown) => (isMap(value) ? changedAnswer(original, answer, value, maxResultBytes) : null);
   const context = { clock, identify: () => call.identify() };
-  const changed = runAfterHook<string | Response>(
-    hook,
-    shown,
-    compiled.config,
-    structuredClone(original),
-    accept,
-    context,
-  );
-  const textOf = (given: string | Response) => (typeof given === "string" ? given : encoded);
-  return changed instanceof Promise ? changed.then(textOf) : textOf(changed);
+  return runAfterHook(hook, shown, compiled.config, structuredClone(original), accept, answer, context);
 }
 
 /**
  * A hook may change what came of the request, not what a Response is: the request id stays, the last Response stays the
- * last, and a field of the wrong type stays as it was.
+ * last, a field of the wrong type stays as it was, and a code that is none of the closed list becomes `failed`.
  *
  * @throws what JSON cannot hold, and what is longer than `maxResultBytes`
  */
-function encodeChanged(original: Response, changed: Record<string, unknown>, maxResultBytes: number): string {
+function changedAnswer(
+  original: Response,
+  answer: FinalAnswer,
+  changed: Record<string, unknown>,
+  maxResultBytes: number,
+): FinalAnswer {
   const { result, success, error, async, can_retry, error_code, reason, retry_after_ms } = changed;
   const text = (value: unknown, otherwise: string | null) => (typeof value === "string" ? value : otherwise);
   const flag = (value: unknown, otherwise: boolean) => (typeof value === "boolean" ? value : otherwise);
   const isSuccess = flag(success, original.success);
+  const code = codeOf(error_code, original);
+  const told = text(reason, null);
   const response: Response = {
     request_id: original.request_id,
     result: null,
@@ -66,14 +72,22 @@ function encodeChanged(original: Response, changed: Record<string, unknown>, max
     async: flag(async, original.async),
     has_more: false,
     can_retry: flag(can_retry, original.can_retry),
-    ...(isSuccess
-      ? {}
-      : {
-          error_code: text(error_code, original.error_code ?? "failed") ?? "failed",
-          ...(text(reason, null) !== null && { reason: String(reason) }),
-        }),
+    ...(isSuccess ? {} : { error_code: code, ...(told !== null && { reason: told }) }),
     ...(!isSuccess && Number.isFinite(retry_after_ms) ? { retry_after_ms: retry_after_ms as number } : {}),
   };
   const json = encodeResult(result, maxResultBytes);
-  return JSON.stringify(response).replace('"result":null', () => `"result":${json}`);
+  return {
+    response: JSON.stringify(response).replace('"result":null', () => `"result":${json}`),
+    failure: isSuccess ? null : failureOf(code, response, answer.failure),
+  };
+}
+
+function codeOf(given: unknown, original: Response): ErrorCode {
+  const code = typeof given === "string" ? given : original.error_code;
+  return isErrorCode(code) ? code : "failed";
+}
+
+/** The same failure where it still is one of that code: it knows its cause. */
+function failureOf(code: ErrorCode, { error, can_retry }: Response, original: Failure | null): Failure {
+  return original?.code === code ? original : refusal(code, error ?? "", can_retry);
 }

@@ -38,9 +38,14 @@ export const callTelemetry = {
     return start.active;
   },
 
-  /** As `isActive`, for its end: who listens to faults alone is not told of other ends. */
-  isEndActive(failure: Failure | null): boolean {
-    return stop.active || (failure?.code === "internal" && exception.active);
+  /** As `isActive`, for its end. */
+  get isEndActive(): boolean {
+    return stop.active;
+  },
+
+  /** As `isActive`, for faults of code that it ran. */
+  get isFaultActive(): boolean {
+    return exception.active;
   },
 
   /** As `isActive`, for what a request's attempts tell. */
@@ -76,22 +81,19 @@ export const callTelemetry = {
     retryExhausted.emit({ attempts }, identity);
   },
 
-  /** Something of the gateway's own failed after the request had been answered. */
-  fault(identity: CallIdentity, error: Error): void {
-    exception.emit({ duration_us: 0 }, { ...identity, node: null, error });
+  /** Code of the user's, or the gateway itself, failed, whatever became of the request. */
+  fault(identity: CallIdentity, node: string | null, durationMs: number, failure: Failure): void {
+    const error = toError(failure.cause ?? failure.message);
+    exception.emit({ duration_us: Math.round(durationMs * 1000) }, { ...identity, node, error });
   },
 
   /** @param node see `executor.request.stop` @param failure null after a success */
   ended(identity: CallIdentity, node: string | null, durationMs: number, failure: Failure | null): void {
-    const measurements = { duration_us: Math.round(durationMs * 1000) };
-    if (failure?.code === "internal") {
-      exception.emit(measurements, { ...identity, node, error: toError(failure.cause ?? failure.message) });
-    }
     const { gateway, request_id, service, request_type, version, response_type, user_id, trace } = identity;
     const success = failure === null;
     const error_code = failure?.code ?? null;
     stop.emit(
-      measurements,
+      { duration_us: Math.round(durationMs * 1000) },
       // biome-ignore format: as the types have it
       { gateway, request_id, service, request_type, version, response_type, user_id, trace, node, success, error_code },
     );

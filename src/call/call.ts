@@ -212,15 +212,22 @@ export class Call implements RunningCall, AttemptOwner, StreamOwner, Routed {
         this.fail(failure);
         return;
       case "exhausted":
+        if (failure.code === "internal") this.reportFault(failure);
         if (telemetry.isActive) telemetry.exhausted(this.identify(), this.#retries + 1);
         this.fail({ ...exhausted, cause: failure });
         return;
       case "retry":
+        if (failure.code === "internal") this.reportFault(failure);
         this.#retries++;
         if (telemetry.isActive) telemetry.retried(this.identify(), this.#retries, next.delayMs, failure);
         this.track();
         this.#retryTimer = this.#sources.clock.setTimeout(() => this.#retry(next.nodes), next.delayMs);
     }
+  }
+
+  /** Tells telemetry of a failure, whether or not the answer will show it. */
+  reportFault(failure: Failure): void {
+    if (telemetry.isFaultActive) telemetry.fault(this.identify(), this.route?.node ?? null, this.#durationMs, failure);
   }
 
   /** What telemetry calls it. */
@@ -306,14 +313,19 @@ export class Call implements RunningCall, AttemptOwner, StreamOwner, Routed {
     if (this.#isAnswered) return;
     this.#isAnswered = true;
     if (this.#retryTimer !== null) this.#sources.clock.clearTimeout(this.#retryTimer);
+    if (failure?.code === "internal") this.reportFault(failure);
     const hook = this.compiled?.afterExecute ?? null;
-    const changed =
-      hook === null ? response : afterExecute(hook, this, response, this.#sources.clock, this.#sources.maxResultBytes);
-    if (changed instanceof Promise) {
+    if (hook === null) {
+      this.#send(response, failure);
+      return;
+    }
+    const { clock, maxResultBytes } = this.#sources;
+    const answer = afterExecute(hook, this, { response, failure }, clock, maxResultBytes);
+    if (answer instanceof Promise) {
       this.track();
-      void changed.then((text) => this.#send(text, failure));
+      void answer.then((changed) => this.#send(changed.response, changed.failure));
     } else {
-      this.#send(changed, failure);
+      this.#send(answer.response, answer.failure);
     }
   }
 
@@ -330,9 +342,12 @@ export class Call implements RunningCall, AttemptOwner, StreamOwner, Routed {
     } else if (this.compiled?.config.responseType !== "none") {
       this.replyTo.push(response);
     }
-    if (this.#startedAt >= 0 && telemetry.isEndActive(failure)) {
-      const node = this.route?.node ?? null;
-      telemetry.ended(this.identify(), node, this.#sources.clock.now() - this.#startedAt, failure);
+    if (this.#startedAt >= 0 && telemetry.isEndActive) {
+      telemetry.ended(this.identify(), this.route?.node ?? null, this.#durationMs, failure);
     }
+  }
+
+  get #durationMs(): number {
+    return this.#startedAt < 0 ? 0 : this.#sources.clock.now() - this.#startedAt;
   }
 }

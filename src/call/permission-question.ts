@@ -59,9 +59,15 @@ export class PermissionQuestion implements AttemptOwner, Routed {
     // Nobody waits for the answer any more.
     if (isAnswered) return;
     this.#call.attemptEnds(failure);
-    if (begun || route === null) this.#call.fail(permissionDenied);
-    else if (!route.goElsewhere(this, failure)) {
-      this.#call.fail(failure.code === "unavailable" ? unavailable : permissionDenied);
+    if (!begun && route !== null) {
+      if (route.goElsewhere(this, failure)) return;
+      if (failure.code === "unavailable") {
+        this.#call.fail(unavailable);
+        return;
+      }
     }
+    // A GenApiError of its own is a way to say no; to the client alone whatever else it failed with looks like one too.
+    if (failure.code !== "failed") this.#call.reportFault(failure);
+    this.#call.fail(permissionDenied);
   }
 }

@@ -1,12 +1,11 @@
 import { isDeepStrictEqual } from "node:util";
 import type { FunConfig } from "../config/fun-config.ts";
-import { isGenApiError, toError } from "../core/errors.ts";
+import { isGenApiError } from "../core/errors.ts";
 import { shown } from "../core/faults.ts";
 import { quote } from "../core/quote.ts";
 import { runBeforeHook } from "../policy/hooks.ts";
 import { isPermitted } from "../policy/permission.ts";
 import { Call } from "./call.ts";
-import { callTelemetry } from "./call-telemetry.ts";
 import type { Caller, ReplyTo, RequestHandler } from "./caller.ts";
 import type { CompiledFunction } from "./compile-function.ts";
 import {
@@ -114,8 +113,9 @@ function proceed(call: Call, sources: PipelineSources): void {
     }
   } catch (thrown) {
     // A fault of the gateway's own: this request is told so, and nobody else notices.
-    if (call.isAnswered) callTelemetry.fault(call.identify(), toError(thrown));
-    else call.fail(internal(thrown));
+    const failure = internal(thrown);
+    if (call.isAnswered) call.reportFault(failure);
+    else call.fail(failure);
   }
 }
 

@@ -33,6 +33,11 @@ export const errorCodes = [
 /** One of the codes of the closed list {@link errorCodes}. */
 export type ErrorCode = (typeof errorCodes)[number];
 
+/** Whether it is a code of the closed list. */
+export function isErrorCode(value: unknown): value is ErrorCode {
+  return (errorCodes as readonly unknown[]).includes(value);
+}
+
 /** What beside reason and message a {@link GenApiError} carries. */
 export interface GenApiErrorOptions {
   /** @default "failed" — what a function of yours throws. The library's own errors name another code. */

@@ -79,19 +79,21 @@ export function runBeforeHook<Request, FunConfig>(
  * Calls `hook(request, funConfig, response, ...args)` after a request was executed, refused or failed. It may return
  * another response; when it returns anything else, throws or takes too long, the response stands.
  *
- * @param accept reads the response that the hook returned
- * @returns the response to send; a promise, which never rejects, only if the hook returned one
+ * @param accept makes an answer of the response that the hook returned
+ * @param unchanged the answer while the response stands
+ * @returns the answer; a promise, which never rejects, only if the hook returned one
  */
-export function runAfterHook<Response>(
+export function runAfterHook<Answer>(
   hook: Hook,
   request: unknown,
   funConfig: unknown,
-  response: Response,
-  accept: Accept<Response>,
+  response: unknown,
+  accept: Accept<Answer>,
+  unchanged: Answer,
   context: HookContext,
-): Response | Promise<Response> {
-  const returned = (value: unknown) => accept(value) ?? response;
-  return run(hook, [request, funConfig, response], after, context, returned, () => response);
+): Answer | Promise<Answer> {
+  const returned = (value: unknown) => accept(value) ?? unchanged;
+  return run(hook, [request, funConfig, response], after, context, returned, () => unchanged);
 }
 
 /** What a client is told of a request that a before hook refused. */

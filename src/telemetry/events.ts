@@ -100,7 +100,11 @@ export interface TelemetryEvents {
     { duration_us: number },
     RequestIdentity & { node: string | null; success: boolean; error_code: string | null }
   >;
-  /** The function threw something that is no GenApiError, or the gateway itself failed; `error` is for logs, not for clients. */
+  /**
+   * The function threw something that is no GenApiError, its `permissionCallback` did so or gave no answer, or the gateway
+   * itself failed; whether the request was then answered `internal`, tried again, denied or mended by a hook. `error` is
+   * for logs, not for clients.
+   */
   "executor.request.exception": Event<{ duration_us: number }, RequestIdentity & { node: string | null; error: Error }>;
 
   /** A function, or its permission callback, is given to a thread or a service node, or called on the main thread. */

@@ -22,7 +22,7 @@ interface LogLine<Name extends EventName> {
 export const logLines: { readonly [Name in EventName]: LogLine<Name> } = {
   "executor.request.start": { level: "debug", message: "Request received" },
   "executor.request.stop": { level: "debug", message: "Request answered" },
-  "executor.request.exception": { level: "error", message: "Request failed" },
+  "executor.request.exception": { level: "error", message: "Exception in a request" },
   "executor.attempt.start": { level: "debug", message: "Function called" },
   "executor.attempt.stop": { level: "debug", message: "Function ended" },
   "hook.before.start": { level: "debug", message: "Hook before a request started" },

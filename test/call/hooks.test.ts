@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { unavailable } from "../../src/call/failure.ts";
 import { pipelineOf } from "../support/pipeline.ts";
+import { recordEvents } from "../support/record-events.ts";
 import { settled } from "../support/simulated-clock.ts";
 
 const echo = { requestType: "echo", argTypes: { msg: "string" } } as const;
@@ -163,10 +164,26 @@ describe("an afterExecute hook", () => {
     request("echo", hi);
     request("boom");
     expect(sent.map(({ response }) => response)).toEqual([
-      expect.objectContaining({ success: false, error: "changed", error_code: "quota", reason: "why", result: null }),
+      expect.objectContaining({ success: false, error: "changed", error_code: "failed", reason: "why", result: null }),
       expect.not.objectContaining({ error_code: expect.anything() }),
     ]);
     expect(sent[1]).toMatchObject({ response: { success: true, result: "mended", error: null } });
+  });
+
+  test("decides what telemetry and statistics count; an exception that it mended is told all the same", async () => {
+    const { request, counts } = await pipelineOf(
+      { ...echo, afterExecute: "m.toFailure" },
+      { ...echo, requestType: "boom", argTypes: null, afterExecute: "m.toSuccess" },
+    );
+    using events = recordEvents("executor.request.stop", "executor.request.exception");
+    request("echo", hi);
+    request("boom");
+    expect(events.messages.map(({ event, metadata }) => [event, metadata])).toEqual([
+      ["executor.request.stop", expect.objectContaining({ success: false, error_code: "failed" })],
+      ["executor.request.exception", expect.objectContaining({ error: expect.any(Error) })],
+      ["executor.request.stop", expect.objectContaining({ success: true, error_code: null })],
+    ]);
+    expect(counts.totals).toEqual({ succeeded: 1, failed: { failed: 1 } });
   });
 
   test("may take its time", async () => {
@@ -210,6 +227,20 @@ describe("a permissionCallback", () => {
     await settled();
     expect(sent.map(({ response }) => response.error_code ?? "ok")).toEqual([outcome]);
     expect(clock.pending).toBe(0);
+  });
+
+  test.each([
+    ["boom", ["executor.request.exception"]],
+    ["never", ["executor.request.exception"]],
+    ["truthy", []],
+  ])("%s: telemetry is told of one that fails, not of one that says no", async (callback, told) => {
+    const { request, sent, clock } = await pipelineOf(asked(callback, { hookTimeout: 50 }));
+    using events = recordEvents("executor.request.exception");
+    request("echo", hi);
+    await clock.advanceAsync(50);
+    await settled();
+    expect(sent).toMatchObject([{ response: { error_code: "permission_denied" } }]);
+    expect(events.messages.map(({ event }) => event)).toEqual(told);
   });
 
   test("takes the place of checkPermission, and sees the request and its own arguments", async () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { type Failure, refusal } from "../../src/call/failure.ts";
 import type { ErrorCode } from "../../src/core/errors.ts";
 import { pipelineOf } from "../support/pipeline.ts";
+import { recordEvents } from "../support/record-events.ts";
 
 const flaky = { requestType: "echo", runOn: "worker" } as const;
 const failure = (code: ErrorCode, retryable = true): Failure => ({ ...refusal(code, code), retryable });
@@ -36,6 +37,19 @@ describe("a function with retry", () => {
     expect(sent).toMatchObject([
       { response: { error: "All retry attempts exhausted", error_code: "retry_exhausted", can_retry: false } },
     ]);
+  });
+
+  test("tells telemetry what each attempt failed with, though its client hears only that they are exhausted", async () => {
+    const { request, clock, onWorker } = await pipelineOf({ ...flaky, retry: { sameNode: 1 } });
+    using events = recordEvents("executor.request.exception");
+    request("echo");
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const cause = new Error(`database ${attempt} is down`);
+      onWorker[attempt]?.attempt.failed({ ...failure("internal"), cause });
+      clock.advance(5_000);
+    }
+    const errors = events.messages.map(({ metadata }) => (metadata as { error: Error }).error.message);
+    expect(errors).toEqual(["database 0 is down", "database 1 is down"]);
   });
 
   test("cancelled while it waits for the next attempt is not tried again", async () => {

@@ -39,7 +39,7 @@ function context(clock = new SimulatedClock()): HookContext & { clock: Simulated
 const runBefore = (run: ServiceFunction, args?: unknown[], at = context()) =>
   runBeforeHook(hook(run, args), request, funConfig, acceptBefore, at);
 const runAfter = (run: ServiceFunction, args?: unknown[], at = context()) =>
-  runAfterHook(hook(run, args), request, funConfig, response, acceptResponse, at);
+  runAfterHook(hook(run, args), request, funConfig, response, acceptResponse, response, at);
 
 // biome-ignore lint/suspicious/noThenProperty: hooks may return thenables of somebody's own
 const thenable = (then: unknown) => Object.fromEntries([["then", then]]);

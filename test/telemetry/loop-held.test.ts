@@ -37,7 +37,7 @@ const places: Record<string, (hold: () => void, clock: SimulatedClock) => unknow
     }, clock);
   },
   "hook m.h": (hold, clock) => runBeforeHook(hookOf(hold), {}, {}, nothing, contextOf(clock)),
-  "hook m.h after": (hold, clock) => runAfterHook(hookOf(hold), {}, {}, {}, () => null, contextOf(clock)),
+  "hook m.h after": (hold, clock) => runAfterHook(hookOf(hold), {}, {}, {}, () => null, {}, contextOf(clock)),
   "resolver m.h": (hold, clock) => {
     const config = parseFunConfig({ service: "s", requestType: "f", mfa: "m.f", nodes: "local", timeout: 1_000 });
     const resolver = { ...hookOf(hold), run: () => [hold()].slice(1) };

@@ -110,7 +110,10 @@ describe("a request", () => {
     expect(attempts[1]?.attributes["gen_api.retries"]).toBe(1);
     expect(trace).toEqual({ traceparent: traceparentOf(attempts[1] as never) });
     const request = named(ended, "traced/fails_once");
-    expect(request.events).toMatchObject([{ name: "retry", attributes: { attempt: 1, "error.type": "internal" } }]);
+    expect(request.events).toMatchObject([
+      { name: "exception" },
+      { name: "retry", attributes: { attempt: 1, "error.type": "internal" } },
+    ]);
     expect(request.status.code).toBe(SpanStatusCode.UNSET);
   });
 
