@@ -1,4 +1,5 @@
 import type { Server } from "node:http";
+import { Server as TlsServer } from "node:tls";
 import type { EventObject } from "xstate";
 import { fromResource, type ResourceLogic } from "../actor/resource.ts";
 import { type SupervisorRef, startChild } from "../actor/supervisor-requests.ts";
@@ -116,7 +117,7 @@ export function createListener({
     logic,
     ready,
     get address() {
-      return isServer(on) ? listenAddress(on, "ws", options.path) : bound;
+      return isServer(on) ? listenAddress(on, on instanceof TlsServer ? "wss" : "ws", options.path) : bound;
     },
   };
 }

@@ -1,10 +1,13 @@
 import { createServer } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { defineService, type GenApiOptions, startGenApi } from "gen-api";
 import { describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
+import { createAuthority } from "../support/certificates.ts";
 import { startTestGateway, urlOf } from "../support/gateway.ts";
 import { connectClient } from "../support/phoenix-client.ts";
+import { connectRaw } from "../support/raw-client.ts";
 
 const broken = (name: string) => new URL(`../fixtures/${name}`, import.meta.url);
 const functionIn = (module: string, fun = "f", more = {}) => ({
@@ -165,6 +168,21 @@ describe("on the host's own server", () => {
     await gateway.stop();
     expect(server.listening).toBe(true);
     expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe("the host's own");
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  test("the gateway's address is wss:// where that server speaks TLS, and a client connects to it as it is", async () => {
+    const authority = createAuthority();
+    const server = createTlsServer(authority.issue("gateway", "127.0.0.1"));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    await using gateway = await startTestGateway({ listen: false, server });
+
+    expect(gateway.address).toEqual({ host: "127.0.0.1", port, url: `wss://127.0.0.1:${port}/socket` });
+    const client = await connectRaw(`${urlOf(gateway)}/websocket?vsn=2.0.0`, { ca: authority.cert });
+    expect(await client.join("api:lobby")).toMatchObject({ status: "ok" });
+
+    await client.close();
     await new Promise((resolve) => server.close(resolve));
   });
 });
