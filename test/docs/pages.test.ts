@@ -43,6 +43,15 @@ class Page {
     return { child, lines: createInterface(child.stdout)[Symbol.asyncIterator]() };
   }
 
+  /** The lines that a program prints until it ends, which it must by itself. */
+  async printed(name: string): Promise<string[]> {
+    const { child, lines } = this.start(name);
+    const printed: string[] = [];
+    for await (const line of { [Symbol.asyncIterator]: () => lines }) printed.push(line);
+    expect(child.exitCode ?? (await once(child, "exit"))[0]).toBe(0);
+    return printed;
+  }
+
   killAll(): void {
     for (const child of this.#running.splice(0)) child.kill("SIGKILL");
   }
@@ -80,6 +89,27 @@ describe("the README's", () => {
     for (const tick of [1, 2, 3]) expect((await lines.next()).value).toBe(`{ tick: ${tick} }`);
     expect((await lines.next()).value).toBe("[ { key: 'userId', maxRequests: 2000, windowMs: 60000 } ]");
     expect(await once(child, "exit")).toEqual([0, null]);
+  });
+});
+
+describe("of docs/functions.md,", () => {
+  const functions = new Page("docs/functions.md");
+  beforeAll(() => functions.compile(), 60_000);
+  afterEach(() => functions.killAll());
+  afterAll(() => functions.delete());
+
+  test("a service and a FunConfig, as they are written, print what the page says", async () => {
+    const [power, task] = await functions.printed("functions.js");
+    expect(functions.text).toContain(`It prints \`${power}\`, then \`${task}\`.`);
+  });
+
+  test("hooks and the permission callback, as they are written, print what the page says", async () => {
+    const lines = await functions.printed("hooks.js");
+    expect(functions.text).toContain(`It prints\n\n\`\`\`text\n${lines.join("\n")}\n\`\`\``);
+  });
+
+  test("the handler that is called as a function returns its result", async () => {
+    expect(await functions.printed("handler.js")).toEqual(["{ title: 'Write', tags: [], due: null }"]);
   });
 });
 
