@@ -25,13 +25,23 @@ export const heartbeatSchema = section(
 const pushTokens = "a secret, a list of secrets, or a map from services to secrets";
 
 /** The schema of a gateway's {@link PushToken}. */
-export const pushTokenSchema = described(
-  z.union([secret(), z.array(secret()).min(1), z.record(z.string(), secret())]),
-  pushTokens,
-  mustUnshown(pushTokens),
-).refine((token) => typeof token !== "object" || Object.keys(token).length > 0, {
-  error: "must hold at least one secret",
-}) as z.ZodType<PushToken>;
+export const pushTokenSchema = z
+  .custom<PushToken>((token) => typeof token === "string" || (typeof token === "object" && token !== null), {
+    error: mustUnshown(pushTokens),
+  })
+  .superRefine((token, context) => {
+    const isList = Array.isArray(token);
+    const secrets: [PropertyKey[], unknown][] =
+      typeof token === "string"
+        ? [[[], token]]
+        : Object.entries(token).map(([key, value]) => [[isList ? Number(key) : key], value]);
+    if (secrets.length === 0) context.addIssue({ code: "custom", message: "must hold at least one secret" });
+    // One by one: of several that come from the environment it is said which is not set.
+    for (const [path, value] of secrets) {
+      const parsed = secret().safeParse(value);
+      for (const { message } of parsed.error?.issues ?? []) context.addIssue({ code: "custom", path, message });
+    }
+  });
 
 const expected = must('link({ … }) of "gen-api/link" or nats({ … }) of "gen-api/nats"');
 

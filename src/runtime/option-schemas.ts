@@ -14,8 +14,8 @@ export function peerName() {
 
 /** A non-empty string that no message may show. */
 export function secret() {
-  const error = mustUnshown("a non-empty string");
-  return z.string({ error }).min(1, { error });
+  const expected = "a non-empty secret";
+  return z.string({ error: mustUnshown(expected) }).min(1, { error: `must be ${expected}, got an empty string` });
 }
 
 /** A boolean. */

@@ -180,19 +180,25 @@ describe("the token", () => {
   });
 
   test.each([
-    [{ pushToken: 1_234_567_890 }],
-    [{ pushToken: { remote: 1_234_567_890 } }],
-    [{ pushToken: [1_234_567_890, ""] }],
-    [{ pushToken: ["1234567890", 5] }],
-    [{ pushToken: { remote: "1234567890", other: "" } }],
-  ])("that cannot be one is not shown by the error that says so: %j", async (options) => {
+    [1_234_567_890, "pushToken must be a secret, a list of secrets, or a map from services to secrets, got number"],
+    [{ remote: 1_234_567_890 }, "pushToken.remote must be a non-empty secret, got number"],
+    [[1_234_567_890, ""], "pushToken[0] must be a non-empty secret, got number"],
+    [[1_234_567_890, ""], "pushToken[1] must be a non-empty secret, got an empty string"],
+    [["1234567890", 5], "pushToken[1] must be a non-empty secret, got number"],
+    [{ remote: "1234567890", other: "" }, "pushToken.other must be a non-empty secret, got an empty string"],
+    [{ remote: "1234567890", other: undefined }, "pushToken.other must be a non-empty secret, got nothing"],
+    [{}, "pushToken must hold at least one secret"],
+    [[], "pushToken must hold at least one secret"],
+    ["", "pushToken must be a non-empty secret, got an empty string"],
+  ])("that cannot be one is told by its path and not shown: %j", async (pushToken, fault) => {
+    const options = { pushToken };
     const cluster = link();
     const gateway = startGenApi({ cluster, ...(options as unknown as GenApiOptions) });
     const error = await gateway.then(
       () => new Error("it started"),
       (thrown: Error) => thrown,
     );
-    expect(error.message).toMatch(/pushToken must be/);
+    expect(error.message).toContain(fault);
     expect(inspect(error)).not.toMatch(/1_?234_?567_?890/);
     const node = startServiceNode({
       name: "n",
@@ -204,7 +210,7 @@ describe("the token", () => {
       () => new Error("it started"),
       (thrown: Error) => thrown,
     );
-    expect(nodeError.message).toMatch(/pushToken must be/);
+    expect(nodeError.message).toContain("pushToken must be a non-empty secret");
     expect(inspect(nodeError)).not.toMatch(/1_?234_?567_?890/);
   });
 });
