@@ -113,6 +113,29 @@ describe("of docs/functions.md,", () => {
   });
 });
 
+describe("of docs/clients.md,", () => {
+  const clients = new Page("docs/clients.md");
+  beforeAll(() => clients.compile(), 60_000);
+  afterEach(() => clients.killAll());
+  afterAll(() => clients.delete());
+
+  test("a client with a token, as it is written, prints what the page says", async () => {
+    const gateway = clients.start("gateway.js");
+    // It tries until the gateway listens.
+    const client = clients.start("client.js");
+    let line = (await client.lines.next()).value;
+    while (line?.startsWith("not connected")) line = (await client.lines.next()).value;
+    expect(clients.text).toContain(`It prints \`${line}\``);
+    expect(await once(client.child, "exit")).toEqual([0, null]);
+    gateway.child.kill("SIGTERM");
+    expect(await once(gateway.child, "exit")).toEqual([0, null]);
+  });
+
+  test("the allowed origins, as they are written, are accepted", async () => {
+    expect(await clients.printed("origins.js")).toEqual([]);
+  });
+});
+
 describe("of docs/cluster.md,", () => {
   const cluster = new Page("docs/cluster.md");
   beforeAll(() => cluster.compile(), 60_000);
