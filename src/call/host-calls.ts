@@ -3,24 +3,26 @@ import { type ErrorCode, GenApiError } from "../core/errors.ts";
 import type { TraceContext } from "../core/request-info.ts";
 import type { Caller, ReplyTo, RequestHandler } from "./caller.ts";
 import { cancelled, type Failure, invalidRequest, refusal } from "./failure.ts";
-import { encodeFailure, encodeStreamEnd, encodeSuccess, type Response } from "./response.ts";
+import { encodeFailure, encodeSuccess, type Response } from "./response.ts";
 import { RunningCalls } from "./running-calls.ts";
 
 /** A request of the host program itself. It is trusted: the identity in it is taken as given. */
 export interface HostRequest {
+  /** The function's service. */
   readonly service: string;
+  /** The function's name in it. */
   readonly requestType: string;
-  /** @default {} */
+  /** Its arguments by name, checked as a client's are. @default {} */
   readonly args?: Readonly<Record<string, unknown>>;
-  /** @default null: the latest */
+  /** Which version of the function. @default null: the latest */
   readonly version?: string | null;
-  /** @default "host-" and a number */
+  /** What the Response, `requestInfo` and telemetry call it. @default "host-" and a number */
   readonly requestId?: string;
-  /** @default null */
+  /** Whose request it is, to permission and limits. @default null: nobody's */
   readonly userId?: string | null;
-  /** @default null */
+  /** The device that it comes from. @default null */
   readonly deviceId?: string | null;
-  /** @default [] */
+  /** The roles of that user, for `checkPermission: {role}`. @default [] */
   readonly userRoles?: readonly string[];
   /** The trace that it continues. @default null */
   readonly trace?: TraceContext | null;
@@ -30,7 +32,10 @@ export interface HostRequest {
 export interface HostCallOptions {
   /** Cancels the call. */
   readonly signal?: AbortSignal;
-  /** Milliseconds for everything, retries included. @default the function's own timeout */
+  /**
+   * How long everything may take, milliseconds: queueing, hooks, every attempt and what is between them. Then the call
+   * is answered `timeout`, and its function cancelled. @default none: each attempt has the function's own timeout
+   */
   readonly timeoutMs?: number;
 }
 
@@ -101,7 +106,7 @@ export class HostCalls {
 
   /**
    * The chunks of a stream, as fast as they are taken: the function runs a bounded number ahead. Leaving the loop ends
-   * the stream.
+   * the stream. Of a function that is no stream: its result; nothing where it is of type `none`.
    *
    * @throws GenApiError as {@link call}
    */
@@ -116,17 +121,22 @@ export class HostCalls {
     signal?.addEventListener("abort", cancel, { once: true });
     try {
       this.#handler.handle(this.#payload(request), 0, caller, inbox);
-      // The first Response says only that the stream begins, or is all there is.
-      const first = await inbox.next();
-      if (!first.has_more) {
-        yield resultOf(first);
-        return;
-      }
-      for (;;) {
-        const response = await inbox.next();
-        const chunk = resultOf(response);
-        if (response.has_more || chunk !== null) yield chunk;
-        if (!response.has_more) return;
+      let hasBegun = false;
+      for (let response = await inbox.next(); response !== null; response = await inbox.next()) {
+        const result = resultOf(response);
+        if (response.has_more) {
+          // The first says only that the stream begins.
+          if (hasBegun) yield result;
+          hasBegun = true;
+        } else if (hasBegun) {
+          if (result !== null) yield result;
+          return;
+        } else if (!response.async) {
+          // Of a function that is no stream: all there is.
+          yield result;
+          return;
+        }
+        // Else an async request was accepted: its result follows.
       }
     } finally {
       signal?.removeEventListener("abort", cancel);
@@ -159,8 +169,8 @@ function resultOf<Result>(response: Response<Result>): Result {
 
 /** Responses that the host program has not taken yet. */
 class Inbox<Result> implements ReplyTo {
-  readonly #responses: Response<Result>[] = [];
-  #taker: ((response: Response<Result>) => void) | null = null;
+  readonly #responses: (Response<Result> | null)[] = [];
+  #taker: ((response: Response<Result> | null) => void) | null = null;
   #whenReady: (() => void)[] = [];
 
   get isReady(): boolean {
@@ -176,7 +186,10 @@ class Inbox<Result> implements ReplyTo {
   }
 
   push(encoded: string): void {
-    const response = JSON.parse(encoded) as Response<Result>;
+    this.#add(JSON.parse(encoded) as Response<Result>);
+  }
+
+  #add(response: Response<Result> | null): void {
     const taker = this.#taker;
     if (taker === null) {
       this.#responses.push(response);
@@ -186,12 +199,13 @@ class Inbox<Result> implements ReplyTo {
     }
   }
 
-  /** An accepted request of type `none`: an empty stream. */
+  /** A request of type `none` was accepted. */
   reply(): void {
-    this.push(encodeStreamEnd("", "null"));
+    this.#add(null);
   }
 
-  next(): Promise<Response<Result>> {
+  /** @returns null where no Response will come */
+  next(): Promise<Response<Result> | null> {
     const response = this.#responses.shift();
     if (response !== undefined) {
       if (this.isReady) for (const run of this.#whenReady.splice(0)) run();

@@ -1,3 +1,4 @@
+import type { CancelReason } from "../worker/worker-call.ts";
 import { Attempt, type AttemptOwner } from "./attempt.ts";
 import type { Call } from "./call.ts";
 import type { CompiledFunction, Target } from "./compile-function.ts";
@@ -16,6 +17,7 @@ export class PermissionQuestion implements AttemptOwner, Routed {
   readonly #callback: Target;
   readonly #sources: PipelineSources;
   readonly #onPermitted: () => void;
+  #attempt: Attempt | null = null;
 
   constructor(
     call: Call,
@@ -44,8 +46,13 @@ export class PermissionQuestion implements AttemptOwner, Routed {
     const args = [shown, ...(config.permissionCallback?.args ?? [])];
     const { maxResultBytes, deadlines } = this.#sources;
     this.#call.attemptBegins("permission_callback");
-    const attempt = new Attempt(config, this.#callback, args, null, this.#call.trace, maxResultBytes, this);
-    attempt.start(this.#call.executor, deadlines);
+    this.#attempt = new Attempt(config, this.#callback, args, null, this.#call.trace, maxResultBytes, this);
+    this.#attempt.start(this.#call.executor, deadlines);
+  }
+
+  /** The call was answered: nobody waits for what the callback says. */
+  abort(reason: CancelReason, failure: Failure): void {
+    this.#attempt?.abort(reason, failure);
   }
 
   attemptSucceeded(json: string): void {

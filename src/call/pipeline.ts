@@ -212,7 +212,9 @@ function selectNodes(call: Call, compiled: CompiledFunction, sources: PipelineSo
 function askPermissionCallback(call: Call, compiled: CompiledFunction, sources: PipelineSources): StageResult {
   const { permissionCallback } = compiled;
   if (permissionCallback === null) return undefined;
-  new PermissionQuestion(call, compiled, permissionCallback, sources, () => proceed(call, sources)).ask();
+  const question = new PermissionQuestion(call, compiled, permissionCallback, sources, () => proceed(call, sources));
+  call.question = question;
+  question.ask();
   return waiting;
 }
 

@@ -2,6 +2,7 @@ import { encodeResult } from "../core/encode-result.ts";
 import { type GenApiError, toError } from "../core/errors.ts";
 import { LiveRequestInfo } from "../core/live-request-info.ts";
 import type { ServiceFunction } from "../core/load-function.ts";
+import { isThenable } from "../core/within.ts";
 import { loopReleased, loopTaken, type Program } from "../telemetry/main-loop.ts";
 import { errorOf, internalError, thrownData } from "../worker/thrown-data.ts";
 import type { RunningTask, WorkerCall } from "../worker/worker-call.ts";
@@ -76,8 +77,4 @@ function succeed(call: MainCall, value: unknown): void {
     return;
   }
   call.succeeded(json);
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as PromiseLike<unknown>).then === "function";
 }

@@ -63,11 +63,17 @@ const brand = Symbol.for("gen-api.GenApiError");
  * answered as `internal`, without its text.
  */
 export class GenApiError extends Error {
+  /** "GenApiError". */
   override readonly name = "GenApiError";
+  /** What kind of failure it is; docs/errors.md has all codes. "failed" for what functions throw. */
   readonly code: ErrorCode;
+  /** The word that its author gave; of the library's own errors the code. */
   readonly reason: string;
+  /** Whether its client is told that sending the request again may help. */
   readonly canRetry: boolean;
+  /** Whether the gateway itself may send the call again, where the FunConfig has `retry`. */
   readonly retryable: boolean;
+  /** How long the client should wait, milliseconds; undefined where it was not said. */
   readonly retryAfterMs: number | undefined;
 
   /**

@@ -2,7 +2,9 @@ import type { Server } from "node:net";
 
 /** Where a server is found. */
 export interface ListenAddress {
+  /** The address that it is bound to. */
   readonly host: string;
+  /** The port that it is bound to, never 0. */
   readonly port: number;
   /** For WebSockets; of a server on all interfaces the one that this machine itself reaches. */
   readonly url: string;

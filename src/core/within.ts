@@ -1,8 +1,5 @@
 import type { Clock } from "./clock.ts";
 
-// Node fires a timer of more than 2^31 - 1 ms at once.
-const longestTimer = 2 ** 31 - 1;
-
 /**
  * Waits for a promise of the user's, but no longer than this; what it comes to later is dropped.
  *
@@ -26,7 +23,7 @@ export function within<Outcome>(
       resolve(outcome());
     };
     const timedOut = () => settle(() => fail(new Error(`timed out after ${timeoutMs} ms`)));
-    const timer = clock.setTimeout(timedOut, Math.min(timeoutMs, longestTimer));
+    const timer = clock.setTimeout(timedOut, timeoutMs);
     Promise.resolve(promise).then(
       (value) => settle(() => attempt(() => succeed(value), fail)),
       (thrown: unknown) => settle(() => fail(thrown)),
@@ -38,7 +35,7 @@ export function within<Outcome>(
 export async function atMost(timeoutMs: number, promise: Promise<unknown>, clock: Clock): Promise<void> {
   let timer: unknown;
   const late = new Promise<void>((resolve) => {
-    timer = clock.setTimeout(resolve, Math.min(timeoutMs, longestTimer));
+    timer = clock.setTimeout(resolve, timeoutMs);
   });
   try {
     await Promise.race([promise, late]);

@@ -243,6 +243,15 @@ describe("a permissionCallback", () => {
     expect(events.messages.map(({ event }) => event)).toEqual(told);
   });
 
+  test("is told when nobody waits for its answer any more", async () => {
+    const { request, sent, onWorker, running } = await pipelineOf(asked("allow", { runOn: "worker" }));
+    request("echo", hi).calls.cancel("r1")?.();
+    expect(onWorker[0]?.cancelled).toBe("cancelled");
+    expect(sent).toMatchObject([{ response: { error_code: "cancelled" } }]);
+    onWorker[0]?.attempt.succeeded("true");
+    expect([onWorker.length, sent.length, running.size]).toEqual([1, 1, 0]);
+  });
+
   test("takes the place of checkPermission, and sees the request and its own arguments", async () => {
     const permissionCallback = { module: "m", function: "isOwner", args: ["u1"] };
     const { request, sent, caller } = await pipelineOf({

@@ -1,6 +1,7 @@
 import { getEventListeners } from "node:events";
 import { expect, test } from "vitest";
 import { HostCalls } from "../../src/call/host-calls.ts";
+import { systemClock } from "../../src/core/clock.ts";
 import { pipelineOf } from "../support/pipeline.ts";
 import { recordEvents } from "../support/record-events.ts";
 
@@ -57,6 +58,34 @@ test("a stream that was asked for as a call is ended, and counts as the invalid 
   });
   expect(streams[0]?.cancelled).toBe("cancelled");
   expect(counts.totals).toEqual({ succeeded: 0, failed: { invalid_request: 1 } });
+});
+
+test("a function that is no stream is a stream of its result, or of nothing where it is of type none", async () => {
+  const { pipeline, clock, onWorker, counts } = await pipelineOf(
+    echo,
+    { ...echo, requestType: "later", responseType: "async" },
+    { ...echo, requestType: "cast", responseType: "none" },
+  );
+  const host = new HostCalls(pipeline, clock);
+  const all = async (requestType: string) => {
+    const results: unknown[] = [];
+    for await (const result of host.stream({ service: "s", requestType })) results.push(result);
+    return results;
+  };
+  const taken = Promise.all(["echo", "later", "cast"].map(all));
+  onWorker[0]?.attempt.succeeded("1");
+  onWorker[1]?.attempt.succeeded("2");
+  onWorker[2]?.attempt.succeeded("3");
+  expect(await taken).toEqual([[1], [2], []]);
+  expect(counts.totals).toEqual({ succeeded: 3, failed: {} });
+});
+
+test("a call may be waited for without end", async () => {
+  const { pipeline, onWorker } = await pipelineOf(echo);
+  const answer = new HostCalls(pipeline, systemClock).request(named, { timeoutMs: Number.POSITIVE_INFINITY });
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  onWorker[0]?.attempt.succeeded("1");
+  expect(await answer).toMatchObject({ result: 1 });
 });
 
 test("an empty user id is nobody", async () => {

@@ -46,7 +46,7 @@ describe("a function with retry", () => {
     for (let attempt = 0; attempt < 2; attempt++) {
       const cause = new Error(`database ${attempt} is down`);
       onWorker[attempt]?.attempt.failed({ ...failure("internal"), cause });
-      clock.advance(5_000);
+      clock.advance(100);
     }
     const errors = events.messages.map(({ metadata }) => (metadata as { error: Error }).error.message);
     expect(errors).toEqual(["database 0 is down", "database 1 is down"]);
