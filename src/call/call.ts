@@ -8,7 +8,7 @@ import { Attempt, type AttemptOwner, type Executor } from "./attempt.ts";
 import { type AttemptIdentity, type CallIdentity, callTelemetry as telemetry } from "./call-telemetry.ts";
 import type { Caller, ReplyTo } from "./caller.ts";
 import type { CompiledFunction } from "./compile-function.ts";
-import { type Failure, internal, refusal, replyErrorOf, unavailable } from "./failure.ts";
+import { type Failure, internal, replyErrorOf, retryExhausted, unavailable } from "./failure.ts";
 import type { FunctionNodes } from "./function-nodes.ts";
 import { identityOf } from "./identity.ts";
 import type { PipelineSources } from "./pipeline-sources.ts";
@@ -17,8 +17,6 @@ import { encodeAccepted, encodeChunk, encodeFailure, encodeSuccess } from "./res
 import { Route, type Routed } from "./route.ts";
 import type { Place, RunningCall } from "./running-calls.ts";
 import { StreamCall, type StreamExecutor, type StreamOwner } from "./stream-call.ts";
-
-const exhausted = refusal("retry_exhausted", "All retry attempts exhausted");
 
 /** A request on its way through the pipeline: what is known of it, its execution, and its one answer. */
 export class Call implements RunningCall, AttemptOwner, StreamOwner, Routed {
@@ -31,6 +29,8 @@ export class Call implements RunningCall, AttemptOwner, StreamOwner, Routed {
   args: readonly unknown[] = [];
   /** Where nodes run its function; null where this gateway does. */
   route: Route | null = null;
+  /** What its permission callback is asked, from when it was asked. */
+  question: { abort(reason: CancelReason, failure: Failure): void } | null = null;
   /** The pipeline's next stage. */
   stage = 0;
   readonly #sources: PipelineSources;
@@ -88,7 +88,10 @@ export class Call implements RunningCall, AttemptOwner, StreamOwner, Routed {
     this.#isAborted = true;
     if (this.#stream !== null) this.#stream.abort(reason, failure);
     else if (this.#attempt !== null) this.#attempt.abort(reason, failure);
-    else this.fail(failure);
+    else {
+      this.fail(failure);
+      this.question?.abort(reason, failure);
+    }
   }
 
   get isStream(): boolean {
@@ -214,7 +217,7 @@ export class Call implements RunningCall, AttemptOwner, StreamOwner, Routed {
       case "exhausted":
         if (failure.code === "internal") this.reportFault(failure);
         if (telemetry.isActive) telemetry.exhausted(this.identify(), this.#retries + 1);
-        this.fail({ ...exhausted, cause: failure });
+        this.fail({ ...retryExhausted, cause: failure });
         return;
       case "retry":
         if (failure.code === "internal") this.reportFault(failure);

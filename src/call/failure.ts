@@ -39,6 +39,8 @@ export function replyErrorOf(failure: Failure): string | null {
 
 /** Too much to do, no node, a dead thread, or shutting down. */
 export const unavailable: Failure = refusal("unavailable", "Service temporarily unavailable", true);
+/** Every attempt that a FunConfig's `retry` allows has failed. */
+export const retryExhausted: Failure = refusal("retry_exhausted", "All retry attempts exhausted");
 export const cancelled: Failure = refusal("cancelled", "Request cancelled", true);
 export const permissionDenied: Failure = refusal("permission_denied", "Permission denied");
 export const unauthenticated: Failure = refusal("unauthenticated", "Authentication required");
