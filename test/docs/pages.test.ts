@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { connectRaw } from "../support/raw-client.ts";
 
 // All pages are in one file, one after the other: their examples listen on the same port.
 const root = new URL("../..", import.meta.url).pathname;
@@ -135,6 +136,36 @@ describe("of docs/clients.md,", () => {
     expect(await clients.printed("origins.js")).toEqual([]);
   });
 });
+
+describe("of docs/protocol.md,", () => {
+  const protocol = new Page("docs/protocol.md");
+  beforeAll(() => protocol.compile(), 60_000);
+  afterEach(() => protocol.killAll());
+  afterAll(() => protocol.delete());
+
+  test("the gateway, as it is written, sends the frames that the page shows to the frames that it shows", async () => {
+    const gateway = protocol.start("gateway.js");
+    const url = String((await gateway.lines.next()).value).replace("listening on ", "");
+    const objects = await connectRaw(`${url}/websocket?vsn=1.0.0`);
+    const arrays = await connectRaw(`${url}/websocket?vsn=2.0.0`);
+    const frames = [...protocol.text.matchAll(/```text\n(→[\s\S]*?)```/g)].flatMap(([, block = ""]) => framesIn(block));
+    expect(frames.length).toBeGreaterThan(40);
+    for (const { isSent, frame } of frames) {
+      const client = Array.isArray(frame) ? arrays : objects;
+      if (isSent) client.send(frame);
+      else expect(await client.next()).toEqual(frame);
+    }
+    await arrays.settled();
+    expect(arrays.frames).toEqual([]);
+    await Promise.all([objects.close(), arrays.close()]);
+  });
+});
+
+/** The frames of a block, each after the arrow that says who sends it. */
+function framesIn(block: string): { readonly isSent: boolean; readonly frame: unknown }[] {
+  const frames = block.split(/^(?=[→←] )/m);
+  return frames.map((text) => ({ isSent: text.startsWith("→"), frame: JSON.parse(text.slice(2)) }));
+}
 
 describe("of docs/cluster.md,", () => {
   const cluster = new Page("docs/cluster.md");
