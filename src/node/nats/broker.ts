@@ -53,7 +53,10 @@ export class Broker {
   constructor(options: BrokerOptions) {
     this.#options = options;
     startTracing();
-    this.#run().catch((error) => options.failed(error));
+    // As long as the client may dial, which it does for a while after a close too.
+    this.#run()
+      .catch((error) => options.failed(error))
+      .finally(stopTracing);
   }
 
   /** Ends the connection; what was published before still leaves, if it can within a second. */
@@ -64,9 +67,8 @@ export class Broker {
     const connection = this.#connection;
     const isConnected = this.#link !== null;
     this.#lose("the transport was closed");
-    if (connection === null) this.#trace.destroy();
+    if (connection === null) this.#trace.close();
     else this.#end(connection, isConnected).catch((error) => this.#options.troubled(toError(error)));
-    stopTracing();
   }
 
   async #run(): Promise<void> {
@@ -97,10 +99,7 @@ export class Broker {
         reconnectDelayHandler: () => this.#waitMs,
       }),
     );
-    if (this.#isClosed) {
-      this.#trace.destroy();
-      return connection.close();
-    }
+    if (this.#isClosed) return connection.close();
     this.#connection = connection;
     this.#begin(connection, packages);
     try {
@@ -157,7 +156,7 @@ export class Broker {
   async #end(connection: NatsConnection, isConnected: boolean): Promise<void> {
     if (isConnected) await this.#flushed(connection);
     await connection.close();
-    this.#trace.destroy();
+    this.#trace.close();
   }
 
   #flushed(connection: NatsConnection): Promise<void> {

@@ -12,6 +12,7 @@ const channel = "net.client.socket";
  */
 export class SocketTrace {
   #sockets: Socket[] = [];
+  #isClosed = false;
 
   /** Runs `open`; sockets opened by it, and later by what it started, belong to this trace. */
   run<Result>(open: () => Promise<Result>): Promise<Result> {
@@ -20,6 +21,11 @@ export class SocketTrace {
 
   /** @internal */
   opened(socket: Socket): void {
+    if (this.#isClosed) {
+      // It is told of before it connects, and whoever opens it does not listen to it yet.
+      process.nextTick(() => socket.destroy());
+      return;
+    }
     this.#sockets = this.#sockets.filter((other) => !other.destroyed);
     this.#sockets.push(socket);
   }
@@ -28,6 +34,12 @@ export class SocketTrace {
   destroy(): void {
     for (const socket of this.#sockets) socket.destroy();
     this.#sockets = [];
+  }
+
+  /** Closes all of them, and at once those that are opened from now on. */
+  close(): void {
+    this.#isClosed = true;
+    this.destroy();
   }
 }
 
