@@ -1,7 +1,7 @@
 import type { Response } from "../call/response.ts";
 import type { CallFlow, CallFlowSummary } from "../diagnostics/call-flow.ts";
 import type { ClusterView } from "../diagnostics/cluster-view.ts";
-import type { CacheStatus } from "../diagnostics/diagnostics.ts";
+import type { CacheStatus } from "../diagnostics/cache-status.ts";
 import type { Health } from "../diagnostics/health.ts";
 import type { RequestInspection } from "../diagnostics/inspect-request.ts";
 import type { RateLimitStatus } from "../policy/rate-limiter.ts";
@@ -56,7 +56,7 @@ export function flowsView(flows: readonly CallFlowSummary[]): string {
 
 /** What would happen to a request. */
 export function inspectionView({ outcome, isCertain, error, stages }: RequestInspection): string {
-  const doubt = isCertain ? "" : ", unless a function that was not asked says otherwise";
+  const doubt = isCertain ? "" : ", as far as can be known";
   return [
     `${state(outcome)}${doubt}${error === null ? "" : `: ${plain(error)}`}`,
     "",

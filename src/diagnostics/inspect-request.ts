@@ -1,27 +1,31 @@
 import type { CompiledFunction } from "../call/compile-function.ts";
-import { type Failure, permissionDenied, rateLimited, refusal, unavailable } from "../call/failure.ts";
+import { type Failure, permissionDenied, rateLimited, refusal, retryExhausted, unavailable } from "../call/failure.ts";
 import type { HostRequest } from "../call/host-calls.ts";
 import { parseRequest, type Request, versionFault } from "../call/request.ts";
 import type { ConfigStore, Missing } from "../config/config-store.ts";
 import { describe, type ErrorCode, isGenApiError, libraryError } from "../core/errors.ts";
+import { shown } from "../core/faults.ts";
+import { canonicalAddress } from "../core/ip-address.ts";
 import type { NodeTable } from "../node/node-table.ts";
 import type { NodeSelector } from "../policy/node-selector.ts";
 import { isPermitted } from "../policy/permission.ts";
 import type { RateLimiter, RateLimitStatus } from "../policy/rate-limiter.ts";
+import { nextStep } from "../policy/retry.ts";
 import type { WorkerPoolStatus } from "../worker/worker-pool-options.ts";
-import { placeIn } from "./pool-place.ts";
+import { type PoolPlace, placeIn } from "./pool-place.ts";
 import { counted, limitText, modeText, nameOf, originText, permissionText, placeOf, type StageName } from "./stages.ts";
 
 /** A request to be looked at: as a host's own, from an address. */
 export interface InspectedRequest extends HostRequest {
-  /** For limits by address. @default null: they do not apply */
+  /** For limits by address; IPv6 in any of its forms. @default null: they do not apply */
   readonly ipAddress?: string | null;
 }
 
 /** What a stage would do. */
 export interface InspectedStage {
+  /** Which stage. */
   readonly stage: StageName;
-  /** "unknown": a function of the user's decides, which is not called. */
+  /** "unknown": something decides that is not asked: a function of the user's, a node, the calls that wait before it. */
   readonly verdict: "passes" | "refuses" | "unknown";
   /** For people. */
   readonly summary: string;
@@ -31,15 +35,21 @@ export interface InspectedStage {
 
 /** What would happen to a request now. */
 export interface RequestInspection {
-  /** "would_run", or what it would be answered. */
+  /**
+   * "would_run": its function would be called, whatever comes of that; or what it would be answered. What is likeliest,
+   * where it is not certain.
+   */
   readonly outcome: "would_run" | ErrorCode;
-  /** Whether no hook, permission callback or resolver of the user's has a say in it. */
+  /**
+   * Whether it can come to nothing else. False where something has a say that is not asked: a hook, a permission callback
+   * or a resolver, the node that would run it, a retry of what is refused now, a wait for its turn.
+   */
   readonly isCertain: boolean;
   /** What its client would read; null where it would run. */
   readonly error: string | null;
   /** How long it would have to wait; null unless it is `rate_limited`. */
   readonly retryAfterMs: number | null;
-  /** The stages up to the one that refuses. */
+  /** The stages up to the one that refuses, and `after_execute`, which hears of refusals too. */
   readonly stages: readonly InspectedStage[];
 }
 
@@ -75,7 +85,7 @@ type Verdict = Omit<InspectedStage, "verdict"> & {
   readonly isUnknown?: boolean;
 };
 
-/** The stages after the function is found, in the pipeline's order; null where a function has no such stage. */
+/** The stages between finding the function and its Response, in the pipeline's order; null where it has no such stage. */
 const stages: readonly ((inspected: Inspected) => Verdict | null)[] = [
   beforeExecute,
   permission,
@@ -84,7 +94,6 @@ const stages: readonly ((inspected: Inspected) => Verdict | null)[] = [
   permissionCallback,
   checkedArguments,
   execution,
-  afterExecute,
 ];
 
 /**
@@ -95,8 +104,8 @@ const stages: readonly ((inspected: Inspected) => Verdict | null)[] = [
  */
 export function inspectRequest(given: InspectedRequest, sources: InspectionSources): RequestInspection {
   const identity = identityOf(given);
-  const { requestId = "inspected", service, requestType, args, version } = given;
-  const payload = { request_id: requestId, service, request_type: requestType, args, version };
+  const { requestId = "inspected", service, requestType, args, version, trace } = given;
+  const payload = { request_id: requestId, service, request_type: requestType, args, version, trace };
   const request = parseRequest(payload);
   if ("code" in request) return inspection([{ ...resolved("no request that can be read"), failure: request }]);
   const found = sources.functions.resolve(request.service, request.requestType, request.version);
@@ -109,7 +118,8 @@ export function inspectRequest(given: InspectedRequest, sources: InspectionSourc
     if (verdict !== null) verdicts.push(verdict);
     if (verdict !== null && verdict.failure !== null) break;
   }
-  return inspection(verdicts);
+  const after = afterExecute(inspected);
+  return inspection(after === null ? verdicts : [...verdicts, after]);
 }
 
 function identityOf(given: InspectedRequest): Identity {
@@ -122,7 +132,7 @@ function identityOf(given: InspectedRequest): Identity {
     userId: userId === "" ? null : userId,
     deviceId: textOf(given, "deviceId"),
     userRoles: rolesOf(given),
-    ipAddress: textOf(given, "ipAddress"),
+    ipAddress: addressOf(given),
   };
 }
 
@@ -132,6 +142,14 @@ function textOf(given: InspectedRequest, name: "userId" | "deviceId" | "ipAddres
   throw libraryError("invalid_request", `${name} must be a string or null, got ${describe(value)}`);
 }
 
+function addressOf(given: InspectedRequest): string | null {
+  const text = textOf(given, "ipAddress");
+  if (text === null) return null;
+  const address = canonicalAddress(text);
+  if (address !== undefined) return address;
+  throw libraryError("invalid_request", `ipAddress must be an IP address or null, got ${shown(text)}`);
+}
+
 function rolesOf({ userRoles }: InspectedRequest): readonly string[] {
   const roles: unknown = userRoles ?? [];
   if (Array.isArray(roles) && roles.every((role) => typeof role === "string")) return roles;
@@ -139,7 +157,7 @@ function rolesOf({ userRoles }: InspectedRequest): readonly string[] {
 }
 
 function inspection(verdicts: readonly Verdict[]): RequestInspection {
-  const failure = verdicts.at(-1)?.failure ?? null;
+  const failure = verdicts.find((verdict) => verdict.failure !== null)?.failure ?? null;
   return {
     outcome: failure?.code ?? "would_run",
     isCertain: !verdicts.some(({ isUnknown }) => isUnknown),
@@ -262,15 +280,33 @@ function checkedArguments({ request: { args }, compiled }: Inspected): Verdict {
   return { stage: "arguments", summary, details: { count }, failure: null };
 }
 
-function execution({ compiled: { config, target }, sources }: Inspected): Verdict {
-  const passes = (summary: string): Verdict => ({ stage: "execution", summary, details: {}, failure: null });
-  if (config.nodes !== "local") return passes("it would be sent to the node");
-  if (config.runOn === "main") return passes("it would run at once");
-  const pool = sources.pool(config.responseType === "stream" ? "stream" : "async");
-  const { isRefused, summary, details } = placeIn(pool, target);
-  return { stage: "execution", summary, details, failure: isRefused ? unavailable : null };
+function execution({ compiled, sources }: Inspected): Verdict {
+  const { config, target } = compiled;
+  const stage = "execution";
+  if (config.nodes !== "local") {
+    const summary = "it would be sent to the node, which may be too busy to take it";
+    return { stage, summary, details: {}, failure: null, isUnknown: true };
+  }
+  if (config.runOn === "main") return { stage, summary: "it would run at once", details: {}, failure: null };
+  const isStream = config.responseType === "stream";
+  const place = placeIn(sources.pool(isStream ? "stream" : "async"), target);
+  const { summary, details } = place;
+  // Its time runs while it waits.
+  if (!place.isRefused) return { stage, summary, details, failure: null, isUnknown: place.isWaiting };
+  // A stream has one attempt.
+  return isStream ? { stage, summary, details, failure: unavailable } : refusedAttempt(place, compiled);
 }
 
+/** What comes of a first attempt that its pool refuses: it may be taken later, where the function has `retry`. */
+function refusedAttempt({ summary, details }: PoolPlace, { retryPlan }: CompiledFunction): Verdict {
+  const stage = "execution";
+  const { step } = nextStep(retryPlan, 0, unavailable, () => 0);
+  if (retryPlan === null || step !== "retry") return { stage, summary, details, failure: unavailable };
+  const again = `${summary}; it would be tried again, ${counted(retryPlan.retries, "time")} at most`;
+  return { stage, summary: again, details, failure: retryExhausted, isUnknown: true };
+}
+
+/** Runs also after a refusal, of which it may make anything. */
 function afterExecute({ compiled: { config } }: Inspected): Verdict | null {
   const { afterExecute: hook, hookTimeout } = config;
   if (hook === null) return null;

@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import { canonicalAddress } from "../core/ip-address.ts";
 import type { RateLimitedRequest, ScopedRateLimit } from "./rate-limit.ts";
 
 /** What a window is found by: a value of the limit's key or, where that is too long to be kept, its hash. */
@@ -29,9 +30,11 @@ export function windowKeyOf({ key, scope }: ScopedRateLimit, request: RateLimite
   }
 }
 
-/** What a value that is at hand is counted under by limits with this key. */
+/** What a value that is at hand is counted under by limits with this key; an address may be written in any way. */
 export function keyOfValue(key: string, value: unknown): WindowKey {
-  if (typeof value === "string") return keyOfText(key === "ipAddress" ? networkOf(value) : value);
+  if (typeof value === "string") {
+    return keyOfText(key === "ipAddress" ? networkOf(canonicalAddress(value) ?? value) : value);
+  }
   return typeof value === "number" && Number.isFinite(value) ? value : nothingUsable;
 }
 
@@ -47,7 +50,7 @@ function keyOfText(text: string): WindowKey {
 }
 
 /**
- * An IPv4 address as it is; of an IPv6 address, written as `net.SocketAddress` does, the upper 64 bits. The lower 64 are
+ * An IPv4 address as it is; of an IPv6 address, written as `canonicalAddress` does, the upper 64 bits. The lower 64 are
  * chosen by whoever has the network, which may be a single client: each address of its own would be a new key.
  */
 function networkOf(address: string): string {

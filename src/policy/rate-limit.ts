@@ -1,4 +1,5 @@
 import { shown } from "../core/faults.ts";
+import { canonicalAddress } from "../core/ip-address.ts";
 
 /** At most `maxRequests` accepted requests of one key in any `windowMs` milliseconds. */
 export interface RateLimit {
@@ -8,7 +9,7 @@ export interface RateLimit {
    * are told apart by their network, the upper 64 bits.
    */
   readonly key: string;
-  /** A whole number above 0. */
+  /** How many requests in the window are let in, a whole number above 0. */
   readonly maxRequests: number;
   /** Length of the sliding window, a whole number of milliseconds above 0. */
   readonly windowMs: number;
@@ -16,7 +17,9 @@ export interface RateLimit {
 
 /** A limit for the requests of one API only. */
 export interface ApiRateLimit extends RateLimit {
+  /** The service of the API. */
   readonly service: string;
+  /** Its name in that service. */
   readonly requestType: string;
 }
 
@@ -25,6 +28,7 @@ export type RateLimitScope = "global" | { readonly service: string; readonly req
 
 /** A limit together with its scope. */
 export interface ScopedRateLimit extends RateLimit {
+  /** Which requests it counts. */
   readonly scope: RateLimitScope;
 }
 
@@ -33,12 +37,17 @@ export type RateLimitValue = string | number;
 
 /** The part of a request that limits are found and decided by. */
 export interface RateLimitedRequest {
+  /** The service that it is for. */
   readonly service: string;
+  /** The function's name in it. */
   readonly requestType: string;
+  /** Its arguments, for limits by an argument. */
   readonly args: Readonly<Record<string, unknown>>;
-  /** These three are the connection's own, never the payload's. */
+  /** The connection's user, never the payload's, as the two below; null: nobody. */
   readonly userId: string | null;
+  /** The connection's device. */
   readonly deviceId: string | null;
+  /** As `canonicalAddress` writes it. */
   readonly ipAddress: string | null;
 }
 
@@ -63,12 +72,20 @@ export function checkReset(reset: unknown): string[] {
   const faults = unknownFields(reset, ["value", "scope", "key"]);
   if (value !== undefined && typeof value !== "string" && !Number.isFinite(value)) {
     faults.push(`value must be a string, a finite number or left out, got ${shown(value)}`);
+  } else if (key === "ipAddress" && value !== undefined) {
+    faults.push(...checkAddress(value, "value"));
   }
   if (scope !== undefined && scope !== "global" && (!isObject(scope) || apiFaults(scope).length > 0)) {
     faults.push(`scope must be "global", { service, requestType } or left out, got ${shown(scope)}`);
   }
   if (key !== undefined && !isName(key)) faults.push(`key must be a non-empty string or left out, got ${shown(key)}`);
   return faults;
+}
+
+/** The fault of what a host gives as an address, which begins with its name; none for an IP address. */
+export function checkAddress(value: unknown, name: string): string[] {
+  const isAddress = typeof value === "string" && canonicalAddress(value) !== undefined;
+  return isAddress ? [] : [`${name} must be an IP address such as "10.0.0.1" or "2001:db8::1", got ${shown(value)}`];
 }
 
 /** A fault that tells the fields of `object` that are not `known`, and those that are; none without such fields. */

@@ -1,6 +1,15 @@
 import { call } from "../actor/gen-server.ts";
 import { libraryError } from "../core/errors.ts";
-import type { RateLimit, RateLimitedRequest, RateLimitScope, RateLimitValue, ScopedRateLimit } from "./rate-limit.ts";
+import { faultsError } from "../core/faults.ts";
+import { canonicalAddress } from "../core/ip-address.ts";
+import {
+  checkAddress,
+  type RateLimit,
+  type RateLimitedRequest,
+  type RateLimitScope,
+  type RateLimitValue,
+  type ScopedRateLimit,
+} from "./rate-limit.ts";
 import type { RateLimitDecision } from "./rate-limit-decision.ts";
 import type { RateLimiterRef, RateLimitReset } from "./rate-limiter.actor.ts";
 import type { RateLimiter, RateLimiterStatistics, RateLimitStatus } from "./rate-limiter.ts";
@@ -15,25 +24,35 @@ export class RateLimiterApi {
   readonly #server: () => RateLimiterRef | undefined;
   readonly #mayUpdateConfig: boolean;
 
-  /** @param mayUpdateConfig whether the option `adminActions` lists `update_rate_limit_config` */
+  /** @internal @param mayUpdateConfig whether the option `adminActions` lists `update_rate_limit_config` */
   constructor(limiter: RateLimiter, server: () => RateLimiterRef | undefined, mayUpdateConfig: boolean) {
     this.#limiter = limiter;
     this.#server = server;
     this.#mayUpdateConfig = mayUpdateConfig;
   }
 
-  /** Decides a request by all limits that apply to it, and counts it if it is let in. */
+  /**
+   * Decides a request by all limits that apply to it, and counts it if it is let in.
+   * @throws GenApiError `invalid_option` where its `ipAddress` is no address
+   */
   check(request: RateLimitedRequest): RateLimitDecision;
-  /** Decides by the limits of one scope and key alone, and counts the value if it is let in. */
+  /**
+   * Decides by the limits of one scope and key alone, and counts the value if it is let in.
+   * @throws GenApiError `invalid_option` where the key is "ipAddress" and the value no address
+   */
   check(value: RateLimitValue, scope: RateLimitScope, key: string): RateLimitDecision;
   check(subject: RateLimitedRequest | RateLimitValue, scope?: RateLimitScope, key?: string): RateLimitDecision {
-    return typeof subject === "object"
-      ? this.#limiter.check(subject)
-      : this.#limiter.check(subject, scope ?? "global", key ?? "userId");
+    if (typeof subject === "object") return this.#limiter.check(withCanonicalAddress(subject));
+    if (key === "ipAddress") refuseNoAddress("check", "value", subject);
+    return this.#limiter.check(subject, scope ?? "global", key ?? "userId");
   }
 
-  /** How much a value has used of every limit, or of those of one scope and key. Counts nothing. */
+  /**
+   * How much a value has used of every limit, or of those of one scope and key. Counts nothing.
+   * @throws GenApiError `invalid_option` where the key is "ipAddress" and the value no address
+   */
   status(value: RateLimitValue, scope?: RateLimitScope, key?: string): RateLimitStatus[] {
+    if (key === "ipAddress") refuseNoAddress("status", "value", value);
     return this.#limiter.status(value, scope, key);
   }
 
@@ -45,6 +64,7 @@ export class RateLimiterApi {
     return call(this.#server(), "reset", which);
   }
 
+  /** The limits that count every request. */
   getGlobalLimits(): readonly RateLimit[] {
     return this.#limiter.config.globalLimits;
   }
@@ -59,6 +79,7 @@ export class RateLimiterApi {
     return this.#limiter.config;
   }
 
+  /** What the limiter holds and what happened to it. */
   statistics(): RateLimiterStatistics {
     return this.#limiter.statistics;
   }
@@ -92,4 +113,16 @@ export class RateLimiterApi {
     }
     await call(this.#server(), "updateConfig", changes);
   }
+}
+
+function withCanonicalAddress(request: RateLimitedRequest): RateLimitedRequest {
+  const { ipAddress } = request;
+  if (ipAddress === null) return request;
+  refuseNoAddress("check", "ipAddress", ipAddress);
+  return { ...request, ipAddress: canonicalAddress(ipAddress) ?? null };
+}
+
+function refuseNoAddress(called: string, name: string, value: unknown): void {
+  const faults = checkAddress(value, name);
+  if (faults.length > 0) throw faultsError("invalid_option", `rateLimiter.${called}`, faults);
 }

@@ -1,5 +1,6 @@
-import { BlockList, isIP, isIPv4, isIPv6, SocketAddress } from "node:net";
+import { BlockList, isIP, isIPv4 } from "node:net";
 import { shown } from "../core/faults.ts";
+import { canonicalAddress } from "../core/ip-address.ts";
 
 /**
  * Whom to believe about a client's address, as proxies tell it in `X-Forwarded-For`: nobody (false); as many hops as
@@ -36,7 +37,7 @@ export function checkTrustProxy(value: unknown): string[] {
 export function clientAddressRule(trustProxy: TrustProxy): ClientAddress {
   const isTrusted = trustRule(trustProxy);
   return (peer, forwardedFor) => {
-    let address = normalAddress(peer) ?? peer;
+    let address = canonicalAddress(peer) ?? peer;
     let left = forwardedFor?.length ?? 0;
     for (let hop = 0; left > 0 && isTrusted(address, hop); hop++) {
       const comma = (forwardedFor as string).lastIndexOf(",", left - 1);
@@ -62,7 +63,7 @@ function trustRule(trustProxy: TrustProxy): (address: string, hop: number) => bo
 
 function parseRange(text: string): { readonly address: string; readonly bits: number } | undefined {
   const [host = "", suffix, ...more] = text.split("/");
-  const address = normalAddress(host);
+  const address = canonicalAddress(host);
   if (address === undefined || more.length > 0) return undefined;
   // A range of IPv4 addresses in IPv6's clothes leaves out the 96 bits that all of them share.
   const unused = isIPv4(address) && !isIPv4(host) ? 96 : 0;
@@ -75,15 +76,9 @@ function parseRange(text: string): { readonly address: string; readonly bits: nu
 /** An entry of `X-Forwarded-For`; some proxies add a port. */
 function forwardedAddress(entry: string): string | undefined {
   const text = entry.trim();
-  return normalAddress(text) ?? normalAddress(text.replace(/^\[(.*)\](:\d+)?$/, "$1").replace(/^([\d.]+):\d+$/, "$1"));
-}
-
-function normalAddress(text: string): string | undefined {
-  if (isIPv4(text)) return text;
-  if (!isIPv6(text)) return undefined;
-  const { address } = new SocketAddress({ address: text, family: "ipv6" });
-  const asIPv4 = address.replace(/^::ffff:/, "");
-  return isIPv4(asIPv4) ? asIPv4 : address;
+  return (
+    canonicalAddress(text) ?? canonicalAddress(text.replace(/^\[(.*)\](:\d+)?$/, "$1").replace(/^([\d.]+):\d+$/, "$1"))
+  );
 }
 
 function familyOf(address: string): "ipv4" | "ipv6" {

@@ -79,6 +79,7 @@ describe("a dry run says of a request", () => {
       ask("versioned", { version: "1.0.0" }),
       ask("versioned", { version: "2.0.0" }),
       ask("versioned", { version: "two" }),
+      ask("open", { trace: "none" as never }),
       ask(""),
     ]) {
       const inspection = gateway.inspectRequest(request);
@@ -171,6 +172,84 @@ describe("a dry run says of a request", () => {
     expect(await trial).toMatchObject({ error_code: "timeout" });
   });
 
+  test("that it would have to wait, which may take longer than it may", async () => {
+    const gateway = await start(
+      [onWorker("untilAborted", { requestInfo: true, timeout: 20_000 }), onWorker("nothing", { timeout: 100 })],
+      { workerPool: { threads: 1, asyncPoolSize: 1 } },
+    );
+    const controller = new AbortController();
+    void gateway.request(ask("untilAborted"), { signal: controller.signal });
+    const inspection = gateway.inspectRequest(ask("nothing"));
+    expect(inspection).toMatchObject({ outcome: "would_run", isCertain: false });
+    expect(inspection.stages.at(-1)).toMatchObject({
+      stage: "execution",
+      verdict: "unknown",
+      summary: "it would wait in async_pool behind 0 calls",
+    });
+    expect(await gateway.request(ask("nothing"))).toMatchObject({ error_code: "timeout" });
+    controller.abort();
+  });
+
+  test("that what its pool refuses is tried again with `retry`, of which nobody knows what comes", async () => {
+    const gateway = await start([onWorker("boom"), onWorker("again", { mfa: "m.boom", retry: 2 })], {
+      workerPool: { threads: 1, circuitBreakerThreshold: 1 },
+    });
+    await gateway.request(ask("boom"));
+    const inspection = gateway.inspectRequest(ask("again"));
+    expect(inspection).toMatchObject({ outcome: "retry_exhausted", isCertain: false });
+    expect(inspection.stages.at(-1)).toMatchObject({
+      verdict: "refuses",
+      summary: "its circuit in async_pool is open; it would be tried again, 2 times at most",
+    });
+    expect(await gateway.request(ask("again"))).toMatchObject({
+      error_code: "retry_exhausted",
+      error: inspection.error,
+    });
+  });
+
+  test("that an after hook hears of a refusal too, and may make anything of it", async () => {
+    const gateway = await start([
+      functionOf("mended", { checkPermission: { role: ["admin"] }, afterExecute: "m.toSuccess" }),
+    ]);
+    const inspection = gateway.inspectRequest(ask("mended"));
+    expect(inspection).toMatchObject({ outcome: "permission_denied", isCertain: false });
+    expect(inspection.stages.slice(1)).toMatchObject([
+      { stage: "permission", verdict: "refuses" },
+      { stage: "after_execute", verdict: "unknown" },
+    ]);
+    expect(await gateway.request(ask("mended"))).toMatchObject({ success: true, result: "mended" });
+  });
+
+  test("the same of an address in all of its forms, and that what is none cannot be one", async () => {
+    const gateway = await start([functionOf("open")], {
+      rateLimiter: { globalLimits: [{ key: "ipAddress", maxRequests: 1, windowMs: 60_000 }] },
+    });
+    gateway.rateLimiter.check("2001:0DB8::1", "global", "ipAddress");
+    gateway.rateLimiter.check("10.0.0.1", "global", "ipAddress");
+    const outcomeFrom = (ipAddress: string) => gateway.inspectRequest(ask("open", { ipAddress })).outcome;
+    for (const refused of [
+      "2001:db8::1",
+      "2001:DB8::2",
+      "2001:0db8::1",
+      "2001:db8:0:0::1",
+      "2001:0db8:0000:0000:0000:0000:0000:0001",
+      "10.0.0.1",
+      "::ffff:10.0.0.1",
+      "::FFFF:0A00:0001",
+    ]) {
+      expect([refused, outcomeFrom(refused)]).toEqual([refused, "rate_limited"]);
+    }
+    for (const other of ["2001:db8:0:1::1", "::1", "10.0.0.2"]) expect(outcomeFrom(other)).toBe("would_run");
+    const fault = (got: string) =>
+      expect.objectContaining({
+        code: "invalid_request",
+        message: `ipAddress must be an IP address or null, got "${got}"`,
+      });
+    for (const none of ["", "localhost", "10.0.0", "2001:db8::/64", "10.0.0.1:80"]) {
+      expect(() => outcomeFrom(none)).toThrow(fault(none));
+    }
+  });
+
   test("that a permission callback whose circuit is open permits nobody, and may be asked again afterwards", async () => {
     const gateway = await start([onWorker("echo", { permissionCallback: "m.boom" })], {
       workerPool: { threads: 1, circuitBreakerThreshold: 1, circuitBreakerCooldown: 300 },
@@ -220,6 +299,8 @@ describe("of a function on nodes", () => {
     const selected = () =>
       gateway.inspectRequest(ask("f")).stages.find(({ stage }) => stage === "nodes")?.details.selected;
     expect([selected(), selected(), selected()]).toEqual(["a", "a", "a"]);
+    const { stages, isCertain } = gateway.inspectRequest(ask("f"));
+    expect([stages.at(-1)?.verdict, isCertain]).toEqual(["unknown", false]);
     await gateway.request(ask("f"));
     expect([selected(), selected()]).toEqual(["b", "b"]);
     expect(gateway.clusterView().nodes.map(({ node: name, state }) => [name, state])).toEqual([

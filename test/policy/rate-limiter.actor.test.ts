@@ -65,6 +65,30 @@ describe("the rate limiter's actor", () => {
 });
 
 describe("the host program", () => {
+  test("names an address in any of its forms, and is told what is none", async () => {
+    await using started = start({ globalLimits: [{ key: "ipAddress", maxRequests: 2, windowMs: 1000 }] });
+    const { api } = started;
+    const request = { service: "s", requestType: "t", args: {}, userId: null, deviceId: null };
+    const count = (address: string) => api.status(address, "global", "ipAddress")[0]?.count;
+    api.check({ ...request, ipAddress: "2001:DB8::0001" });
+    api.check("2001:db8:0:0:1::", "global", "ipAddress");
+    expect([count("2001:0db8::7"), count("2001:db8::"), api.status("2001:DB8::1")[0]?.count]).toEqual([2, 2, 2]);
+    expect(api.check({ ...request, ipAddress: "2001:db8::1" }).allowed).toBe(false);
+    await api.reset({ value: "2001:DB8::9", key: "ipAddress" });
+    expect(count("2001:db8::1")).toBe(0);
+    const fault = (name: string) => ({
+      code: "invalid_option",
+      message: expect.stringContaining(`${name} must be an IP address such as "10.0.0.1" or "2001:db8::1", got "ann"`),
+    });
+    const ipAddress = "ann";
+    expect(() => api.check({ ...request, ipAddress })).toThrow(expect.objectContaining(fault("ipAddress")));
+    expect(() => api.check("ann", "global", "ipAddress")).toThrow(expect.objectContaining(fault("value")));
+    expect(() => api.status("ann", "global", "ipAddress")).toThrow(expect.objectContaining(fault("value")));
+    await expect(api.reset({ value: "ann", key: "ipAddress" })).rejects.toMatchObject(fault("value"));
+    // Without a key it may be a user's id.
+    expect(api.status("ann")).toMatchObject([{ count: 0 }]);
+  });
+
   test("adds, replaces, removes and reads global limits; counts of those that stay are kept", async () => {
     await using started = start();
     const { api, check } = started;
