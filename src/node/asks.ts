@@ -32,13 +32,15 @@ export class Asks {
       throw libraryError("unavailable", `The gateway has ${maxAsks} things to answer, as many as it may`);
     }
     const number = this.#count++;
-    this.#outbox.put(encodeForeign([fromNode.ask, number, name, body], fromNodeLimits));
+    const entry = encodeForeign([fromNode.ask, number, name, body], fromNodeLimits);
     return new Promise((resolve, reject) => {
       const timer = this.#clock.setTimeout(() => {
         // It counts until it is answered: for the gateway, which closes on too many, it does too.
         reject(libraryError("timeout", `The gateway did not answer "${name}" within ${this.#timeoutMs} ms`));
       }, this.#timeoutMs);
       this.#pending.set(number, { name, timer, resolve, reject });
+      // Last: the pipe may end with it, and all that is pending fails.
+      this.#outbox.put(entry);
     });
   }
 

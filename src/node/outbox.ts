@@ -33,7 +33,11 @@ export class Outbox {
     if (this.#isClosed) return this.sent;
     // What is much leaves at once, so that the other end can begin with it.
     const { entries, values } = this.#limits;
-    if (this.#bytes + entry.length > values || this.#entries.length === entries) this.flush();
+    if (this.#bytes + entry.length > values || this.#entries.length === entries) {
+      this.flush();
+      // A pipe may end when it is given a message.
+      if (this.#isClosed) return this.sent;
+    }
     this.#entries.push(entry);
     this.#bytes += entry.length;
     if (!this.#scheduled) {

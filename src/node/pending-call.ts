@@ -13,7 +13,7 @@ export interface PendingOwner {
 /** A call or stream that a node has, from the gateway's side. */
 export interface Pending extends Numbered {
   readonly target: RemoteCall | RemoteStream;
-  /** The number of the message in which it was sent. */
+  /** The number of the message in which it leaves; infinite until it is in one. */
   message: number;
   failed(error: GenApiError, begun: boolean): void;
 }
@@ -23,7 +23,7 @@ export class PendingCall implements Pending, RunningTask {
   readonly #owner: PendingOwner;
   readonly target: RemoteCall;
   id = -1;
-  message = 0;
+  message = Number.POSITIVE_INFINITY;
 
   constructor(owner: PendingOwner, call: RemoteCall) {
     this.#owner = owner;
@@ -47,12 +47,9 @@ export class PendingCall implements Pending, RunningTask {
 export class PendingStream implements Pending, RunningStream {
   readonly #owner: PendingOwner;
   readonly #credit = new ConsumerCredit();
-  /** The sizes of the chunks that arrived and were not refunded, the oldest first. */
-  readonly #sizes: number[] = [];
-  #size = 0;
   readonly target: RemoteStream;
   id = -1;
-  message = 0;
+  message = Number.POSITIVE_INFINITY;
 
   constructor(owner: PendingOwner, stream: RemoteStream) {
     this.#owner = owner;
@@ -62,9 +59,7 @@ export class PendingStream implements Pending, RunningStream {
   /** @returns false when the node sends what it has no credit for */
   chunk(json: string): boolean {
     // Twice the credit, since a function that sends in two ways at once may overdraw it.
-    if (this.#sizes.length >= streamWindow * 2 || this.#size >= streamWindowSize * 2) return false;
-    this.#sizes.push(json.length);
-    this.#size += json.length;
+    if (this.#credit.chunks >= streamWindow * 2 || this.#credit.size >= streamWindowSize * 2) return false;
     this.#credit.arrived(json.length);
     this.target.chunk(json);
     return true;
@@ -80,9 +75,7 @@ export class PendingStream implements Pending, RunningStream {
 
   grant(chunks: number): void {
     const refund = this.#credit.consume(chunks);
-    if (refund === 0) return;
-    for (const size of this.#sizes.splice(0, refund)) this.#size -= size;
-    this.#owner.grant(this, refund);
+    if (refund > 0) this.#owner.grant(this, refund);
   }
 
   cancel(reason: CancelReason): void {

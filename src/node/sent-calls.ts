@@ -101,16 +101,16 @@ export class SentCalls implements RemoteNode, PendingOwner {
       return;
     }
     const { target } = pending;
-    const number = this.#definitions.numberOf(target);
+    // Before anything of it is put: the pipe may end with that, and all that is kept here fails.
     this.#calls.add(pending);
     let entry: Uint8Array;
     try {
       const { maxResultBytes, args } = target;
+      const number = this.#definitions.numberOf(target);
       const identity = packIdentity(target.identity, target.trace);
       entry = encodeForeign([operation, pending.id, number, maxResultBytes, identity, args], toNodeLimits);
     } catch (thrown) {
-      this.#calls.delete(pending);
-      pending.failed(internalError(toError(thrown)), false);
+      if (this.#calls.delete(pending) !== -1) pending.failed(internalError(toError(thrown)), false);
       return;
     }
     pending.message = this.#outbox.put(entry);

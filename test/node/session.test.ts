@@ -273,6 +273,24 @@ describe("a gateway", () => {
     expect(begun).toMatchObject([{ begun: true }, { begun: true }, { begun: false }]);
   });
 
+  test("knows as not begun what was on its way into a pipe that ends when it is given a message", async () => {
+    const large = ["x".repeat(toNodeLimits.values - 40)];
+    const { session, gatewayPipe, pump, clock } = await openWithCall();
+    gatewayPipe.send = () => gatewayPipe.close("it takes no more");
+    // The second one's function has to be told first, for which the first one's message has to leave.
+    const calls = [createCall({ args: large }), createCall({ function: "another" })];
+    for (const { call } of calls) session.run(call);
+    expect(calls.map(({ outcomes }) => outcomes)).toMatchObject([[{ begun: false }], [{ begun: false }]]);
+
+    const other = await openWithCall();
+    other.gatewayPipe.send = () => other.gatewayPipe.close("it takes no more");
+    const more = [createCall({ args: large }), createCall({ args: large })];
+    for (const { call } of more) other.session.run(call);
+    expect(more.map(({ outcomes }) => outcomes)).toMatchObject([[{ begun: false }], [{ begun: false }]]);
+    await Promise.all([pump(), other.pump()]);
+    expect([session.inFlight, other.session.inFlight, clock.pending]).toEqual([0, 0, 0]);
+  });
+
   test("answers so many asks of a node at a time, and closes the session of one that asks more", async () => {
     const { link, pump, nodePipe, gatewayPipe, session, gateway } = await open({
       asked: () => new Promise(() => undefined),
@@ -488,6 +506,15 @@ describe("a node", () => {
     clock.advance(30_000);
     await expect(asked).rejects.toMatchObject({ code: "timeout" });
     expect(session.state).toBe("up");
+  });
+
+  test("waits for no answer to what was on its way into a pipe that ends when it is given a message", async () => {
+    const { link, nodePipe, clock } = await open();
+    nodePipe.send = () => nodePipe.close("it takes no more");
+    const large = "x".repeat(200_000);
+    const asked = [link?.ask("first", large), link?.ask("second", large)];
+    for (const answer of asked) await expect(answer).rejects.toMatchObject({ code: "unavailable" });
+    expect(clock.pending).toBe(0);
   });
 });
 

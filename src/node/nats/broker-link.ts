@@ -36,9 +36,9 @@ export class BrokerLink {
     return this.#isFlushing ? this.#unconfirmed : 0;
   }
 
-  /** @returns why it could not be published, or null; on an ended link it does nothing. Never throws. */
+  /** @returns why it could not be published, or null. Never throws. */
   publish(subject: string, payload: Uint8Array, options?: PublishOptions): string | null {
-    if (this.#isEnded) return null;
+    if (this.#isEnded) return "the connection to NATS was lost";
     try {
       this.connection.publish(subject, payload, options);
     } catch (thrown) {

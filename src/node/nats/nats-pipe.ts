@@ -48,6 +48,7 @@ export class NatsPipe implements Pipe {
   readonly #publishOptions: PublishOptions & { reply: string } = { reply: "" };
   #receiver: PipeReceiver | null = null;
   #accepted: (() => void) | null = null;
+  /** How many messages were given to NATS, whole. */
   #sent = 0;
   #isClosed = false;
   #reason = "";
@@ -92,8 +93,6 @@ export class NatsPipe implements Pipe {
 
   send(message: Uint8Array): void {
     if (this.#isClosed) return;
-    const number = this.#sent;
-    this.#sent += 1;
     const { length } = message;
     const { maxPayloadBytes, backlogBytes } = this.#link;
     if (length > maxMessageBytes) {
@@ -101,11 +100,13 @@ export class NatsPipe implements Pipe {
     } else if (backlogBytes > maxBacklogBytes) {
       this.close("NATS takes messages slower than they come");
     } else if (length <= maxPayloadBytes) {
-      this.#publish(this.#messages, message, numberOf(number));
+      this.#publish(this.#messages, message, numberOf(this.#sent));
     } else {
-      this.#sendParts(message, number, maxPayloadBytes);
+      this.#sendParts(message, this.#sent, maxPayloadBytes);
     }
+    this.#sent += 1;
   }
+
   close(reason: string): void {
     if (this.#isClosed) return;
     // How much has come tells the other end what of its messages certainly has not.
@@ -114,16 +115,18 @@ export class NatsPipe implements Pipe {
     this.end(reason);
   }
 
-  /** Ends this end alone: the other one is gone, or hears it by other means. */
-  end(reason: string, undeliveredFrom?: number): void {
+  /**
+   * Ends this end alone: the other one is gone, or hears it by other means.
+   * @param undeliveredFrom the first message that certainly has not arrived. @default the first that NATS was not given
+   */
+  end(reason: string, undeliveredFrom = this.#sent): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#reason = reason;
     this.#accepted = null;
     this.#subscription.unsubscribe();
     this.#ended(this);
-    if (undeliveredFrom === undefined) this.#receiver?.closed(reason);
-    else this.#receiver?.closed(reason, undeliveredFrom);
+    this.#receiver?.closed(reason, undeliveredFrom);
   }
 
   #sendParts(message: Uint8Array, number: number, maxPayloadBytes: number): void {
@@ -188,9 +191,7 @@ export class NatsPipe implements Pipe {
     }
     const [count = "", ...words] = message.string().split(" ");
     const received = /^\d{1,15}$/.test(count) ? Number(count) : this.#sent;
-    const reason = words.join(" ") || "the other end closed the pipe";
-    if (received < this.#sent) this.end(reason, received);
-    else this.end(reason);
+    this.end(words.join(" ") || "the other end closed the pipe", Math.min(received, this.#sent));
   }
 }
 

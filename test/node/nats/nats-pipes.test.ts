@@ -148,7 +148,19 @@ describe("a pipe over NATS", () => {
     pipe.atGateway.pipe.close("enough");
     pipe.atNode.pipe.send(Buffer.from("not heard"));
     expect(await pipe.atNode.ended).toEqual({ reason: "enough", undeliveredFrom: 1 });
-    expect(await pipe.atGateway.ended).toEqual({ reason: "enough", undeliveredFrom: undefined });
+    expect(await pipe.atGateway.ended).toEqual({ reason: "enough", undeliveredFrom: 0 });
+  });
+
+  test("knows that a message for which it closes has not left, and none after it", async () => {
+    using pipe = await openPipe(server);
+    pipe.atNode.pipe.send(Buffer.from("heard"));
+    await pipe.atGateway.count(1);
+    pipe.atNode.pipe.send(Buffer.alloc(64 * 1024 * 1024 + 1));
+    expect(await pipe.atNode.ended).toEqual({
+      reason: "a message of 67108865 bytes was to be sent; 67108864 are allowed",
+      undeliveredFrom: 1,
+    });
+    expect(pipe.atGateway.texts()).toEqual(["heard"]);
   });
 
   test("is refused beyond eight of one node, and nothing is kept of those", async () => {
@@ -274,7 +286,7 @@ describe("gateways and nodes over NATS", () => {
     await using server = await NatsServer.start();
     using pipe = await openPipe(server);
     await server.signal("SIGKILL");
-    expect(await pipe.atNode.ended).toEqual({ reason: "the connection to NATS was lost", undeliveredFrom: undefined });
+    expect(await pipe.atNode.ended).toEqual({ reason: "the connection to NATS was lost", undeliveredFrom: 0 });
     await pipe.atGateway.ended;
     pipe.atNode.pipe.send(Buffer.from("nobody hears this, now or later"));
     await server.restart();
