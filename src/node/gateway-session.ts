@@ -45,9 +45,6 @@ export class GatewaySession implements PipeEndOwner, ServedCallsOwner {
   readonly #handshake: NodeHandshake;
   readonly #calls: ServedCalls;
   readonly #asks: Asks;
-  /** Resolves when the pipe has ended. */
-  readonly ended: Promise<void>;
-  #onEnded!: () => void;
   #gateway: string | null = null;
   #refusal: GenApiError | null = null;
   #hasLeft = false;
@@ -60,9 +57,6 @@ export class GatewaySession implements PipeEndOwner, ServedCallsOwner {
     const { node, services, instance, token } = host;
     const { isLoopback } = pipe;
     this.#handshake = new NodeHandshake({ node, services, instance, token, isLoopback, nonce: host.nonce() });
-    this.ended = new Promise((resolve) => {
-      this.#onEnded = resolve;
-    });
     // Whoever made the pipe takes what is said, or a close, only when it was told who receives.
     queueMicrotask(() => this.#greet());
   }
@@ -70,6 +64,11 @@ export class GatewaySession implements PipeEndOwner, ServedCallsOwner {
   /** Who takes what comes through the pipe. */
   get receiver(): PipeReceiver {
     return this.#end;
+  }
+
+  /** Resolves when the pipe has ended. */
+  get ended(): Promise<void> {
+    return this.#end.ended;
   }
 
   get peer(): string {
@@ -162,7 +161,6 @@ export class GatewaySession implements PipeEndOwner, ServedCallsOwner {
 
   /** @internal called by the pipe's end */
   pipeEnded(reason: string): void {
-    this.#onEnded();
     this.#asks.fail(reason);
     this.#calls.lost();
     if (this.#gateway !== null) this.#host.down(this, reason);

@@ -55,9 +55,6 @@ export class NodeSession implements RemoteNode, PipeEndOwner, SentCallsOwner {
   readonly #handshake: GatewayHandshake;
   readonly #calls: SentCalls;
   readonly #answers: AskAnswers;
-  /** Resolves when the pipe has ended. */
-  readonly ended: Promise<void>;
-  #onEnded!: () => void;
   #identity: NodeIdentity | null = null;
   #refusal: string | null = null;
   #isLeaving = false;
@@ -74,14 +71,16 @@ export class NodeSession implements RemoteNode, PipeEndOwner, SentCallsOwner {
     const { isLoopback, peerName } = pipe;
     const rule = { heartbeatMs, missed };
     this.#handshake = new GatewayHandshake({ gateway, tokens, ...rule, isLoopback, peerName, nonce: host.nonce() });
-    this.ended = new Promise((resolve) => {
-      this.#onEnded = resolve;
-    });
   }
 
   /** Who takes what comes through the pipe. */
   get receiver(): PipeReceiver {
     return this.#end;
+  }
+
+  /** Resolves when the pipe has ended. */
+  get ended(): Promise<void> {
+    return this.#end.ended;
   }
 
   get peer(): string {
@@ -163,7 +162,6 @@ export class NodeSession implements RemoteNode, PipeEndOwner, SentCallsOwner {
 
   /** @internal called by the pipe's end */
   pipeEnded(reason: string, undeliveredFrom: number): void {
-    this.#onEnded();
     if (this.#identity === null) {
       this.#host.refused(this.peer, this.#handshake.claimed, this.#refusal ?? reason);
       return;

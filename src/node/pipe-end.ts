@@ -41,6 +41,9 @@ const refusedMs = 1_000;
  */
 export class PipeEnd implements PipeReceiver {
   readonly outbox: Outbox;
+  /** Resolves when the pipe has ended, right before its owner is told. */
+  readonly ended: Promise<void>;
+  #onEnded!: () => void;
   readonly #pipe: Pipe;
   readonly #clock: Clock;
   readonly #owner: PipeEndOwner;
@@ -57,6 +60,9 @@ export class PipeEnd implements PipeReceiver {
     this.#owner = owner;
     this.#limits = limits;
     this.outbox = new Outbox(pipe, limits.writes);
+    this.ended = new Promise((resolve) => {
+      this.#onEnded = resolve;
+    });
     this.#timer = clock.setTimeout(
       () => this.close(`the other end did not complete its greeting within ${handshakeMs} ms`),
       handshakeMs,
@@ -118,6 +124,7 @@ export class PipeEnd implements PipeReceiver {
   closed(reason: string, undeliveredFrom?: number): void {
     if (this.#state === "ended") return;
     this.#stop("ended");
+    this.#onEnded();
     const { sent } = this.outbox;
     this.#owner.pipeEnded(reason, Math.min(undeliveredFrom ?? sent, sent));
   }
