@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -73,10 +73,41 @@ describe("the README's", () => {
     expect((await server.lines.next()).value).toBe("listening on ws://127.0.0.1:4000/socket");
     const client = readme.start("client.js");
     const line = (await client.lines.next()).value;
-    expect(readme.text).toContain(`It prints \`${line}\``);
+    expect(readme.text.replaceAll(/\s+/g, " ")).toContain(`It prints \`${line}\``);
     expect(await once(client.child, "exit")).toEqual([0, null]);
     server.child.kill("SIGTERM");
     expect(await once(server.child, "exit")).toEqual([0, null]);
+  });
+
+  test("service node, as it is written, answers the same client through a gateway without the service", async () => {
+    const node = readme.start("node.js");
+    const gateway = readme.start("gateway.js");
+    expect((await gateway.lines.next()).value).toBe("listening on ws://127.0.0.1:4000/socket");
+    let line = "";
+    // Until the node has pushed its functions they are unavailable.
+    do {
+      const client = readme.start("client.js");
+      line = (await client.lines.next()).value;
+      expect(await once(client.child, "exit")).toEqual([0, null]);
+    } while (line === "req_1 Service temporarily unavailable");
+    expect(readme.text).toContain(`\`${line}\``);
+    for (const { child } of [gateway, node]) {
+      child.kill("SIGTERM");
+      expect(await once(child, "exit")).toEqual([0, null]);
+    }
+  });
+
+  test("program that is looked into, as it is written, is well and ends", async () => {
+    const lines = await readme.printed("observed.js");
+    expect(lines.at(-1)).toBe("ok");
+    expect(lines.some((line) => JSON.parse(line === "ok" ? "{}" : line).event === "config.batch_add")).toBe(true);
+  });
+
+  test("index of documents lists each of them, and no other", () => {
+    const [, index = ""] = readme.text.split("## Documentation");
+    const linked = Array.from(index.matchAll(/\(docs\/([\w-]+\.md)\)/g), ([, name]) => name);
+    const pages = readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md"));
+    expect(linked.sort()).toEqual(pages.sort());
   });
 
   test("host program's own call, as it is written, works and its process ends", async () => {
@@ -193,6 +224,32 @@ describe("of docs/cluster.md,", () => {
   test("the permissions are those that the tests run nats-server with", () => {
     const permissions = readFileSync(join(root, "test/node/nats/permissions.conf"), "utf8");
     expect(cluster.text).toContain(permissions.trim());
+  });
+});
+
+describe("of docs/production.md,", () => {
+  const production = new Page("docs/production.md");
+  beforeAll(() => production.compile(), 60_000);
+  afterEach(() => production.killAll());
+  afterAll(() => production.delete());
+
+  test("the gateway and the node, as they are written, are ready once they have met, and end by a signal", async () => {
+    const gateway = production.start("server.js");
+    const node = production.start("node.js");
+    const logged = async (event: string) => {
+      let line: string;
+      do line = (await node.lines.next()).value;
+      while (JSON.parse(line).event !== event);
+    };
+    const probe = async (port: number, path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).status;
+    await logged("gateway.push");
+    expect([await probe(4000, "/readyz"), await probe(8080, "/readyz")]).toEqual([200, 200]);
+    gateway.child.kill("SIGTERM");
+    expect(await once(gateway.child, "exit")).toEqual([0, null]);
+    await logged("gateway.down");
+    expect([await probe(8080, "/healthz"), await probe(8080, "/readyz")]).toEqual([200, 503]);
+    node.child.kill("SIGINT");
+    expect(await once(node.child, "exit")).toEqual([0, null]);
   });
 });
 
