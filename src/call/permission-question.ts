@@ -9,7 +9,7 @@ import type { Routed } from "./route.ts";
 
 /**
  * A call's question to its function's `permissionCallback`, asked where the function itself would run. Only `true`
- * permits; a failure denies, unless no node was left to ask.
+ * permits; a failure denies, unless nobody could be asked or whoever was asked died.
  */
 export class PermissionQuestion implements AttemptOwner, Routed {
   readonly #call: Call;
@@ -66,12 +66,11 @@ export class PermissionQuestion implements AttemptOwner, Routed {
     // Nobody waits for the answer any more.
     if (isAnswered) return;
     this.#call.attemptEnds(failure);
-    if (!begun && route !== null) {
-      if (route.goElsewhere(this, failure)) return;
-      if (failure.code === "unavailable") {
-        this.#call.fail(unavailable);
-        return;
-      }
+    if (!begun && route?.goElsewhere(this, failure)) return;
+    // Nobody was asked, or whoever was is dead: that is no answer.
+    if (failure.code === "unavailable") {
+      this.#call.fail(unavailable);
+      return;
     }
     // A GenApiError of its own is a way to say no; to the client alone whatever else it failed with looks like one too.
     if (failure.code !== "failed") this.#call.reportFault(failure);

@@ -30,31 +30,43 @@ export class ProducerCredit {
 }
 
 /**
- * The consumer's side: gathers what was consumed, so that not every chunk costs a message. Half of the chunks are
- * refunded together; less when everything that arrived is consumed and is so much text that the producer may be
- * waiting for the size.
+ * The consumer's side: gathers what was consumed, so that not every chunk costs a message, until it is half of what may be
+ * on its way. A stream from a service node passes two of these: what both hold back together must leave the producer
+ * credit, or all would wait for each other.
  */
 export class ConsumerCredit {
-  #unread = 0;
-  #consumed = 0;
+  /** The sizes of the chunks that arrived and were not refunded, the oldest first. */
+  readonly #sizes: number[] = [];
   #size = 0;
+  /** How many of them were consumed, and their size. */
+  #consumed = 0;
+  #consumedSize = 0;
+
+  /** Chunks that arrived and were not refunded. */
+  get chunks(): number {
+    return this.#sizes.length;
+  }
+
+  /** Their size. */
+  get size(): number {
+    return this.#size;
+  }
 
   /** A chunk of this size arrived. */
   arrived(size: number): void {
-    this.#unread++;
+    this.#sizes.push(size);
     this.#size += size;
   }
 
   /** So many chunks were consumed. @returns how many to refund to the producer now */
   consume(chunks: number): number {
-    const consumed = Math.min(chunks, this.#unread);
-    this.#unread -= consumed;
-    this.#consumed += consumed;
-    const allOfMuch = this.#unread === 0 && this.#size >= streamWindowSize / 2;
-    if (this.#consumed < streamWindow / 2 && !allOfMuch) return 0;
-    if (this.#unread === 0) this.#size = 0;
-    const refund = this.#consumed;
+    const consumed = Math.min(this.#consumed + chunks, this.#sizes.length);
+    for (; this.#consumed < consumed; this.#consumed++) this.#consumedSize += this.#sizes[this.#consumed] as number;
+    if (consumed < streamWindow / 2 && this.#consumedSize < streamWindowSize / 2) return 0;
+    this.#sizes.splice(0, consumed);
+    this.#size -= this.#consumedSize;
     this.#consumed = 0;
-    return refund;
+    this.#consumedSize = 0;
+    return consumed;
   }
 }

@@ -341,13 +341,15 @@ describe("a permissionCallback of a function that nodes run", () => {
     expect([first, second === first, third]).toEqual(["b", false, second]);
   });
 
-  test("denies when it may have begun and failed; is unavailable when no node was left to ask", async () => {
+  test("denies when it failed; is unavailable when its node died, or no node was left to ask", async () => {
     const { request, nodes, sent } = await remotePipeline(asked);
     request("get", one);
-    nodes.calls[0]?.call.failed(unavailable as never, true);
+    nodes.calls[0]?.call.failed(internal(new Error("x")) as never, true);
+    request("get", one);
+    nodes.calls[1]?.call.failed(unavailable as never, true);
     for (const name of three) nodes.refusing.add(name);
     request("get", one);
-    expect(codes(sent)).toEqual(["permission_denied", "unavailable"]);
+    expect(codes(sent)).toEqual(["permission_denied", "unavailable", "unavailable"]);
     expect(nodes.calls.every(({ call }) => call.function === "may")).toBe(true);
   });
 

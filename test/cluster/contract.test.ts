@@ -102,6 +102,13 @@ describe.each(Object.entries(clusters))("a service node's functions, %s:", (_how
     expect(chunks).toEqual(Array.from({ length: 1_000 }, (_, index) => index + 1));
   });
 
+  test.each([40_000, 100_000, 500_000])("a stream of chunks of %i bytes arrives whole", async (size) => {
+    let bytes = 0;
+    const request = { service: "remote", requestType: "big_chunks", args: { size, count: 40 } };
+    for await (const chunk of gateway.stream<string>(request)) bytes += chunk.length;
+    expect(bytes).toBe(40 * size);
+  });
+
   test("a stream whose client takes nothing more stops, and is stopped when its client leaves the loop", async () => {
     let taken = 0;
     for await (const chunk of gateway.stream<string>({ service: "remote", requestType: "endless" })) {
