@@ -1,5 +1,6 @@
 import type { AnyActorRef, InspectionEvent } from "xstate";
 import { describe, libraryError, toError } from "../core/errors.ts";
+import { isThenable } from "../core/within.ts";
 import { telemetryEvent } from "../telemetry/telemetry.ts";
 import { InspectedActor, type InspectedSnapshot, snapshotOf } from "./inspected-actor.ts";
 import { inspectedEvent } from "./inspected-event.ts";
@@ -58,7 +59,8 @@ export const inspectionShape = "a function, an observer with next, or {observer,
 
 /**
  * Lets an observer watch every actor of a system: first those that live, each below its parent, then all that happens.
- * It harms nothing: one that throws, or whose filter does, is detached and told so by its `error`, once.
+ * It harms nothing: one that throws, or whose filter does, is detached and told so by its `error`, once. A promise
+ * that rejects is a throw, and a filter's promise is no answer.
  *
  * @returns how to detach it
  * @throws GenApiError `invalid_option`
@@ -127,16 +129,26 @@ class Inspector {
   #tell(event: InspectionEvent): void {
     if (this.#isDetached) return;
     try {
-      const { observer, filter } = this.#inspection;
+      const { observer } = this.#inspection;
       const actor = this.#actorFor(event.actorRef as AnyActorRef);
-      const about = "event" in event ? event.event.type : null;
-      if (filter !== undefined && !this.#inspection.filter?.(actor, event.type, about)) return;
+      if (!this.#isWanted(event, actor)) return;
       const shown = this.#show(event, actor);
       const result: unknown = typeof observer === "function" ? observer(shown) : observer.next?.(shown);
-      if (result instanceof Promise) result.catch((error) => this.#fail(error));
+      if (isThenable(result)) result.then(undefined, this.#fail);
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  #isWanted(event: InspectionEvent, actor: InspectedActor): boolean {
+    if (this.#inspection.filter === undefined) return true;
+    const about = "event" in event ? event.event.type : null;
+    const decision: unknown = this.#inspection.filter(actor, event.type, about);
+    if (!isThenable(decision)) return Boolean(decision);
+    // By the time that it is true, the event is over.
+    const late = () => this.#fail(libraryError("invalid_option", "filter must return true or false, got a promise"));
+    decision.then(late, this.#fail);
+    return false;
   }
 
   #show(event: InspectionEvent, actor: InspectedActor): InspectedEvent {
@@ -172,18 +184,19 @@ class Inspector {
   }
 
   /** Tells the observer, and telemetry: a function has no other way to hear of it. */
-  #fail(thrown: unknown): void {
+  readonly #fail = (thrown: unknown): void => {
     if (this.#isDetached) return;
     this.detach();
     report(thrown);
     const { observer } = this.#inspection;
     if (typeof observer === "function") return;
     try {
-      observer.error?.(thrown);
+      const result: unknown = observer.error?.(thrown);
+      if (isThenable(result)) result.then(undefined, report);
     } catch (again) {
       report(again);
     }
-  }
+  };
 }
 
 function report(thrown: unknown): void {

@@ -1,6 +1,10 @@
 import { isGenApiError } from "../core/errors.ts";
+import { isThenable } from "../core/within.ts";
 
-/** Has the last word on what is shown: called with each field's name and value. `undefined` leaves the field out. */
+/**
+ * Has the last word on what is shown: called with each field's name and value. `undefined` leaves the field out; what it
+ * throws at, or returns a promise for, is withheld.
+ */
 export type Redact = (key: string, value: unknown) => unknown;
 
 const maxTextLength = 300;
@@ -14,7 +18,11 @@ const withheld = "[withheld]";
  */
 export function plainData(key: string, value: unknown, redact: Redact | undefined, depth = 0): unknown {
   try {
-    return copied(redact === undefined ? value : redact(key, value), redact, depth);
+    const shown = redact === undefined ? value : redact(key, value);
+    if (shown === value || !isThenable(shown)) return copied(shown, redact, depth);
+    // Nobody else hears of its rejection, which would end the process.
+    shown.then(undefined, () => undefined);
+    return withheld;
   } catch {
     return withheld;
   }

@@ -398,6 +398,12 @@ describe("an observer that fails harms nothing:", () => {
         throw new Error("observer");
       },
     }),
+    "a filter that rejects": () => ({
+      observer: () => expect.fail("told what its filter did not let through"),
+      filter: (async () => {
+        throw new Error("observer");
+      }) as unknown as NonNullable<Inspection["filter"]>,
+    }),
   };
   for (const [name, make] of Object.entries(failing)) {
     it(`${name} is detached, whether it was there at the start or came later`, async () => {
@@ -417,6 +423,45 @@ describe("an observer that fails harms nothing:", () => {
       ]);
     });
   }
+
+  it("a filter that promises an answer lets nothing through, and is detached", async () => {
+    using events = recordEvents("inspection.observer.exception");
+    await using system = disposable(start());
+    const { observer, lines } = record();
+    const filter = (async () => true) as unknown as NonNullable<Inspection["filter"]>;
+    system.inspect({ observer, filter });
+    await call(system.whereis<CounterRef>("counter"), "add", 1);
+    expect(lines).toEqual([]);
+    expect(events.messages).toMatchObject([
+      { metadata: { error: { code: "invalid_option", message: "filter must return true or false, got a promise" } } },
+    ]);
+  });
+
+  it("what its error throws or rejects with is told, too", async () => {
+    using events = recordEvents("inspection.observer.exception");
+    const next = () => {
+      throw new Error("next");
+    };
+    await using system = disposable(
+      start({
+        next,
+        error: () => {
+          throw new Error("error");
+        },
+      }),
+    );
+    const error = async () => {
+      throw new Error("later");
+    };
+    system.inspect({ next, error: error as unknown as () => void });
+    await call(system.whereis<CounterRef>("counter"), "add", 1);
+    expect(events.messages.map(({ metadata }) => (metadata as { error: Error }).error.message)).toEqual([
+      "next",
+      "error",
+      "next",
+      "later",
+    ]);
+  });
 
   it("once detached it hears nothing more, and detaching twice does nothing", async () => {
     await using system = disposable(start());

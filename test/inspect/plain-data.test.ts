@@ -84,16 +84,22 @@ describe("plain data", () => {
     ).toBe("[withheld]");
   });
 
-  it("lets redact replace each field, and withholds what redact throws at", () => {
+  it("lets redact replace each field, and withholds what redact throws at or returns a promise for", () => {
     const redact = (key: string, value: unknown) => {
       if (key === "drop") return undefined;
       if (key === "mask") return "*";
       if (key === "throw") throw new Error("redact");
+      // Nobody but us hears of it: an unhandled rejection fails the run.
+      if (key === "reject") return Promise.reject(new Error("redact"));
+      if (key === "promise") return Promise.resolve(value);
       return value;
     };
-    expect(plainData("value", { drop: 1, mask: { a: 1 }, throw: "x", list: [{ mask: 1 }] }, redact)).toEqual({
+    const value = { drop: 1, mask: { a: 1 }, throw: "x", reject: "x", promise: "x", list: [{ mask: 1 }] };
+    expect(plainData("value", value, redact)).toEqual({
       mask: "*",
       throw: "[withheld]",
+      reject: "[withheld]",
+      promise: "[withheld]",
       list: [{ mask: "*" }],
     });
   });
