@@ -50,6 +50,7 @@ const known: Record<EventName, true> = {
   "gateway.push": true,
   "gateway.push.exception": true,
   "inspection.observer.exception": true,
+  "log.lost": true,
   "loop.held": true,
   "telemetry.handler.exception": true,
   "span.start": true,

@@ -279,6 +279,12 @@ export interface TelemetryEvents {
   "inspection.observer.exception": Event<{ count: number }, { error: Error }>;
 
   /**
+   * Stdout, as the log of a level writes to it, works again (a disk has room, somebody reads); meanwhile so many lines
+   * came that `count` of them were lost. `error` is what it failed with; null where it was only slow.
+   */
+  "log.lost": Event<{ count: number }, { error: Error | null }>;
+
+  /**
    * Something of the host's ran on the main thread for 50 ms or longer without a pause, and everybody else waited.
    * `name` is the function's "service.request_type", a hook's or resolver's "module.function", a topic, or the path
    * that a client connected to. What runs after an `await` is not seen.

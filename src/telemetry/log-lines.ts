@@ -1,4 +1,4 @@
-import { isGenApiError } from "../core/errors.ts";
+import { type ErrorCode, isGenApiError } from "../core/errors.ts";
 import type { EventName, TelemetryMessage } from "./telemetry.ts";
 
 /** How much a line matters, least first. */
@@ -15,13 +15,21 @@ interface LogLine<Name extends EventName> {
   readonly or?: { readonly level: LogLevel; when(message: TelemetryMessage<Name>): boolean };
 }
 
+/** Failures of requests that another event tells of, of the same request and at a level above: one line is enough. */
+const toldByAnother: ReadonlySet<string | null> = new Set<ErrorCode>(["internal", "hook_rejected", "retry_exhausted"]);
+
 /**
  * The line of every event. `error`: a fault in somebody's code. `warn`: something is lost or held back, and nobody may
- * have noticed. `info`: what changes rarely, and who comes and goes. `debug`: what happens for each request.
+ * have noticed. `info`: what changes rarely, who comes and goes, and requests that fail. `debug`: what happens for
+ * each request.
  */
 export const logLines: { readonly [Name in EventName]: LogLine<Name> } = {
   "executor.request.start": { level: "debug", message: "Request received" },
-  "executor.request.stop": { level: "debug", message: "Request answered" },
+  "executor.request.stop": {
+    level: "debug",
+    message: "Request answered",
+    or: { level: "info", when: ({ metadata }) => !metadata.success && !toldByAnother.has(metadata.error_code) },
+  },
   "executor.request.exception": { level: "error", message: "Exception in a request" },
   "executor.attempt.start": { level: "debug", message: "Function called" },
   "executor.attempt.stop": { level: "debug", message: "Function ended" },
@@ -90,6 +98,7 @@ export const logLines: { readonly [Name in EventName]: LogLine<Name> } = {
   "gateway.call.stop": { level: "debug", message: "Function ended for a gateway" },
   "gateway.call.exception": { level: "error", message: "Function failed for a gateway" },
   "inspection.observer.exception": { level: "error", message: "Inspection observer failed and was detached" },
+  "log.lost": { level: "warn", message: "Lines of the log were lost" },
   "loop.held": { level: "warn", message: "Event loop was held" },
   "telemetry.handler.exception": { level: "error", message: "Telemetry handler failed and was detached" },
   "span.start": { level: "debug", message: "Span started" },

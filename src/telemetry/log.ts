@@ -1,11 +1,12 @@
 import { systemClock } from "../core/clock.ts";
 import { toError } from "../core/errors.ts";
+import { isThenable } from "../core/within.ts";
 import { Attachment } from "./attachment.ts";
 import { eventNames } from "./event-names.ts";
 import { type LogLevel, levelOf, levelsOf, logLevels, logLines } from "./log-lines.ts";
 import { recordOf } from "./log-record.ts";
 import { type Logger, type LoggerOption, loggerOf } from "./logger.ts";
-import { type TelemetryMessage, telemetryEvent } from "./telemetry.ts";
+import { type EventName, type TelemetryMessage, telemetryEvent } from "./telemetry.ts";
 
 const handlerException = telemetryEvent("telemetry.handler.exception");
 
@@ -18,18 +19,32 @@ class Log {
     const enabled = new Set(logLevels.filter((level) => logger.isLevelEnabled?.(level) ?? true));
     const names = eventNames.filter((name) => levelsOf(name).some((level) => enabled.has(level)));
     let isFailing = false;
+    const written = (event: EventName): void => {
+      if (event !== "telemetry.handler.exception") isFailing = false;
+    };
+    // A line is lost, not the log: a disk that was full may be empty again. Told once, to others than this logger.
+    const failed = (event: EventName, thrown: unknown): void => {
+      if (isFailing) return;
+      isFailing = true;
+      handlerException.emit(
+        { system_time: systemClock.systemTime() },
+        { handled_event: event, error: toError(thrown) },
+      );
+    };
     const write = (message: TelemetryMessage): void => {
       const level = levelOf(message);
       if (!enabled.has(level)) return;
+      const { event } = message;
       try {
-        logger[level](recordOf(message, level), logLines[message.event].message);
-        if (message.event !== "telemetry.handler.exception") isFailing = false;
+        const returned: unknown = logger[level](recordOf(message, level), logLines[event].message);
+        if (isThenable(returned)) {
+          returned.then(
+            () => written(event),
+            (thrown: unknown) => failed(event, thrown),
+          );
+        } else written(event);
       } catch (thrown) {
-        // A line is lost, not the log: a disk that was full may be empty again. Told once, to others than this logger.
-        if (isFailing) return;
-        isFailing = true;
-        const error = toError(thrown);
-        handlerException.emit({ system_time: systemClock.systemTime() }, { handled_event: message.event, error });
+        failed(event, thrown);
       }
     };
     this.#attachment = new Attachment(names, write, onDetached);

@@ -7,6 +7,7 @@ import type { Logger } from "../../src/telemetry/logger.ts";
 import { prettyLine } from "../../src/telemetry/pretty-line.ts";
 import { type EventName, type TelemetryMessage, telemetryEvent } from "../../src/telemetry/telemetry.ts";
 import { recordEvents } from "../support/record-events.ts";
+import { settled } from "../support/simulated-clock.ts";
 
 interface Line {
   readonly level: LogLevel;
@@ -26,7 +27,7 @@ const stray = telemetryEvent("worker_pool.thread.stray_error");
 const join = telemetryEvent("channel.join");
 const nodeUp = telemetryEvent("node.up");
 const leave = telemetryEvent("channel.leave");
-const request = telemetryEvent("executor.request.stop");
+const request = telemetryEvent("executor.request.start");
 
 const topic = { gateway: "g", connection: "c1", topic: "api:lobby" };
 
@@ -116,6 +117,36 @@ describe("a log", () => {
     close();
     const logged = logger.lines.map(({ record }) => record as { duration_us?: number });
     expect(logged.flatMap(({ duration_us }) => duration_us ?? [])).toEqual([3]);
+  });
+});
+
+describe("a log whose logger is asynchronous", () => {
+  test("and whose promises reject loses those lines and goes on, which is told once in a row", async () => {
+    using failures = recordEvents("telemetry.handler.exception");
+    const logger = listLogger();
+    let isFull = true;
+    const write = async (record: object, message: string) => {
+      if (isFull) throw new Error("log server is down");
+      logger.info(record, message);
+    };
+    const close = await openLog({ ...logger, info: write, error: write });
+    const log = async (duration_us: number) => {
+      join.emit({ duration_us }, { ...topic, accepted: true });
+      await settled();
+    };
+    join.emit({ duration_us: 1 }, { ...topic, accepted: true });
+    await log(2);
+    await log(3);
+    expect(failures.messages).toMatchObject([
+      { metadata: { handled_event: "channel.join", error: { message: "log server is down" } } },
+    ]);
+    isFull = false;
+    await log(4);
+    isFull = true;
+    await log(5);
+    close();
+    expect(logger.lines.map(({ record }) => record.duration_us)).toEqual([4]);
+    expect(failures.messages).toHaveLength(2);
   });
 });
 
