@@ -23,6 +23,7 @@ export type ArgTypeName = (typeof argTypeNames)[number];
 
 /** An argument's type with its limits. */
 export interface ArgOptions {
+  /** What a valid argument is. */
   readonly type: ArgTypeName;
   /** `string` only: the most bytes, counted as UTF-8. @default 3000 */
   readonly maxBytes?: number | undefined;

@@ -7,16 +7,21 @@ import type { Request } from "./request.ts";
  * taken over, who asks and what for stay as they are.
  */
 export interface HookRequest {
+  /** The id that the client gave it. */
   readonly requestId: string;
+  /** The function's name in its service. */
   readonly requestType: string;
+  /** The function's service. */
   readonly service: string;
   /** The version that answers, null for the unversioned one. */
   readonly version: string | null;
   /** As the client sent them: not validated yet. */
   readonly args: Readonly<Record<string, unknown>>;
-  /** The connection's identity. */
+  /** Whose connection it is; null: nobody's. */
   readonly userId: string | null;
+  /** The connection's device, as `connect` said. */
   readonly deviceId: string | null;
+  /** The roles of the connection's user. */
   readonly userRoles: readonly string[];
 }
 

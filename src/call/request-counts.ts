@@ -3,6 +3,7 @@ import type { Failure } from "./failure.ts";
 
 /** How a gateway's requests ended, since it started. */
 export interface RequestTotals {
+  /** Those that were answered with success. */
   readonly succeeded: number;
   /** By error code; codes that never came are left out. */
   readonly failed: Readonly<Partial<Record<ErrorCode, number>>>;

@@ -4,15 +4,21 @@ import type { Failure } from "./failure.ts";
 
 /** A Response as clients see it; names are those of the wire. */
 export interface Response<Result = unknown> {
+  /** The id that the request came with; "unknown" where it had none. */
   request_id: string;
+  /** What the function returned, or a chunk of its stream; null on failures. */
   result: Result | null;
+  /** Whether it went well so far. */
   success: boolean;
+  /** On failures what went wrong, for people; else null. */
   error: string | null;
   /** True when more messages follow, or when this is one of many. */
   async: boolean;
+  /** Whether more chunks of a stream follow. */
   has_more: boolean;
+  /** Whether sending the request again may help. */
   can_retry: boolean;
-  /** Only on failures. */
+  /** Only on failures: one of the codes of docs/errors.md. */
   error_code?: string;
   /** Only on failures of code `failed`: the reason that the function gave. */
   reason?: string;

@@ -16,9 +16,11 @@ import type {
 
 /** What a node pushes. */
 export interface PushedService {
+  /** The service that the functions are of. */
   readonly service: string;
+  /** All its functions on that node: what is left out goes. */
   readonly functions: readonly FunConfigInput[];
-  /** @default a hash of the functions */
+  /** Names this set of functions: a gateway that has it skips the push. @default a hash of the functions */
   readonly configVersion?: string;
   /** How gateways may pull the functions later. @default they are not pulled */
   readonly pull?: PullSource;

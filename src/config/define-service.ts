@@ -32,6 +32,17 @@ export type ArgsOf<Args> = { -readonly [Name in keyof Args]: ValueOf<Args[Name]>
 /** One function of a service: its handler, its arguments, and any field of a FunConfig that should not be the default. */
 export interface FunctionDefinition<Args>
   extends Partial<Omit<FunConfigInput, "service" | "mfa" | "argTypes" | "argOrders">> {
+  /** The function's public name, which requests name as `request_type`. @default its key in the definition */
+  readonly requestType?: string;
+  /** Where it runs: `"local"`, in the program that registers the service, or as in a FunConfig. @default "local" */
+  readonly nodes?: FunConfigInput["nodes"];
+  /**
+   * How long one attempt may take, milliseconds, from 100 to 300_000, or `"infinity"`; of a stream, how long it may go
+   * without a chunk. @default 5_000
+   */
+  readonly timeout?: FunConfigInput["timeout"];
+  /** Whether the handler gets a RequestInfo as its second parameter. @default whether it declares one */
+  readonly requestInfo?: FunConfigInput["requestInfo"];
   /** Argument types by name. @default none: the function takes no arguments */
   readonly args?: Args & ArgTypes;
   /**
@@ -43,9 +54,11 @@ export interface FunctionDefinition<Args>
 
 /** A service with its handlers and the FunConfigs made of them; give it to `startGenApi({ functions: [service] })`. */
 export interface Service extends HandlerHolder {
+  /** Its name. */
   readonly service: string;
   /** The ES module that exports this definition; null when the host names it under `modules`. */
   readonly url: string | null;
+  /** The FunConfigs that its definitions make. */
   readonly functions: readonly FunConfigInput[];
 }
 

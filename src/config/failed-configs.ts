@@ -2,8 +2,9 @@ import type { RefusedConfig } from "./push.ts";
 
 /** A FunConfig that a gateway did not take from a node. Values of arguments are not kept. */
 export interface FailedConfig extends RefusedConfig {
-  /** Milliseconds since 1970. */
+  /** When, milliseconds since 1970. */
   readonly at: number;
+  /** The service that it was sent for. */
   readonly service: string;
   /** Who sent it; of a pulled one who answered. */
   readonly node: string;

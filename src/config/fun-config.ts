@@ -2,6 +2,9 @@ import semver from "semver";
 import { z } from "zod";
 import { type ArgOrders, type ArgTypes, checkArgumentDeclarations } from "../arguments/declarations.ts";
 import { described, faultsError, faultsOf, must } from "../core/faults.ts";
+import type { FunConfigInput } from "./fun-config-input.ts";
+
+export type { FunConfigInput, ModuleFunction, ModuleFunctionInput } from "./fun-config-input.ts";
 
 const name = z.string({ error: must("a non-empty string") }).min(1, { error: must("a non-empty string") });
 
@@ -23,17 +26,14 @@ const mfa = described(z.union([mfaObject, mfaText]), '{module, function, args} o
 
 const retries = z.int().min(0).max(100);
 
-const funConfigSchema = z.strictObject({
-  /** The function's public name. */
+/** What {@link FunConfigInput} describes, and a test holds to it. */
+export const funConfigSchema = z.strictObject({
   requestType: name,
-  /** The service that it belongs to. */
   service: name,
-  /** Where it runs: on this gateway's threads, on one of the named nodes, or where a resolver function says. */
   nodes: described(
     z.union([z.literal("local"), z.array(name).min(1), mfaObject]),
     '"local", a list of node names or a resolver {module, function, args}',
   ),
-  /** How long the answer of a resolver is kept, milliseconds; 0 asks it for every request. */
   nodesTtlMs: z
     .int({ error: must("a whole number of milliseconds") })
     .min(0, { error: must("a whole number of milliseconds") })
@@ -46,12 +46,10 @@ const funConfigSchema = z.strictObject({
     ]),
     '"random", "hash", "roundRobin", {hash: argument} or {sticky: argument}',
   ).default("random"),
-  /** Milliseconds for one attempt; a stream's time without a chunk. */
   timeout: described(
     z.union([z.int().min(100).max(300_000), z.literal("infinity")]),
     'a whole number from 100 to 300000 (milliseconds) or "infinity"',
   ),
-  /** The function to call: a name of the executing node's `modules` and a function of that module. */
   mfa,
   // What these two may hold is checked by checkArgumentDeclarations, with all else that is wrong.
   argTypes: z.custom<ArgTypes>().nullable().default(null),
@@ -88,22 +86,19 @@ const funConfigSchema = z.strictObject({
     .default(null),
   beforeExecute: mfa.nullable().default(null),
   afterExecute: mfa.nullable().default(null),
-  /** Milliseconds for each hook. */
   hookTimeout: z
     .int({ error: must("a whole number of milliseconds above 0") })
     .min(1, { error: must("a whole number of milliseconds above 0") })
     .default(5_000),
-  /** Appends a RequestInfo as the function's last argument. */
   requestInfo: z.boolean({ error: must("true or false") }).default(false),
-  /** With `nodes: "local"`: on a thread of the pool, or on the gateway's own. */
   runOn: z.enum(["worker", "main"], { error: must('"worker" or "main"') }).default("worker"),
 });
 
-/** A function's configuration as it is written: what has a default may be left out. */
-export type FunConfigInput = z.input<typeof funConfigSchema>;
-
 /** A valid configuration with every field filled in: maps one (service, requestType, version) to one function. */
-export type FunConfig = z.output<typeof funConfigSchema>;
+export type FunConfig = {
+  // Mapped over the input, so that each field keeps its comment.
+  readonly [Field in keyof FunConfigInput]-?: z.output<typeof funConfigSchema>[Field];
+};
 
 /** A module's function with the arguments that come before all others. */
 export type Mfa = FunConfig["mfa"];

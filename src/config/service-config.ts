@@ -1,33 +1,48 @@
 import { z } from "zod";
 import { described, must } from "../core/faults.ts";
-import type { Mfa } from "./fun-config.ts";
+import type { Mfa, ModuleFunction } from "./fun-config.ts";
 import type { PullSource } from "./push.ts";
 
 const name = z.string({ error: must("a non-empty string") }).min(1, { error: must("a non-empty string") });
 const args = z.array(z.unknown(), { error: must("a list of arguments") });
 
-/** One service that a gateway pulls from its nodes; for the options of `startGenApi`. */
-export const serviceConfigSchema = z.strictObject({
+/** A service whose functions a gateway pulls from its nodes, as it is written in the options of `startGenApi`. */
+export interface ServiceConfigInput {
   /** The service to pull. */
-  service: name,
+  readonly service: string;
   /** The nodes that have it: their names, or a function of the gateway's that returns them. They run what is pulled. */
+  readonly nodes: string[] | ModuleFunction;
+  /** The node's module of {@link function}. @default the one that every service node has */
+  readonly module?: string;
+  /** The node's function that returns its FunConfigs. @default the one that every service node has */
+  readonly function?: string;
+  /** Its arguments. @default [service] for the function that every service node has, else [] */
+  readonly args?: unknown[];
+  /** The node's module of {@link versionFunction}. @default `module` */
+  readonly versionModule?: string;
+  /**
+   * The node's function that returns the version of its FunConfigs: unchanged, they are not pulled again.
+   * @default the one that every service node has, or none where `function` is another
+   */
+  readonly versionFunction?: string;
+  /** Its arguments. @default `args` */
+  readonly versionArgs?: unknown[];
+}
+
+/** What {@link ServiceConfigInput} describes, and a test holds to it. */
+export const serviceConfigSchema = z.strictObject({
+  service: name,
   nodes: described(
     z.union([z.array(name).min(1), z.strictObject({ module: name, function: name, args: args.default([]) })]),
     "a list of node names or a resolver {module, function, args}",
   ),
-  /** The node's function that returns its FunConfigs. @default the one that every service node has */
   module: name.exactOptional(),
   function: name.exactOptional(),
-  /** @default [service] for the default function, else [] */
   args: args.exactOptional(),
-  /** The node's function that returns their version: unchanged, they are not pulled. @default as above; else none */
   versionModule: name.exactOptional(),
   versionFunction: name.exactOptional(),
   versionArgs: args.exactOptional(),
 });
-
-/** A service to be pulled, as it is written. */
-export type ServiceConfigInput = z.input<typeof serviceConfigSchema>;
 
 /** A valid {@link ServiceConfigInput}. */
 export type ServiceConfig = z.output<typeof serviceConfigSchema>;

@@ -7,6 +7,7 @@ import { counted, limitText, modeText, nameOf, permissionText, placeOf, type Sta
 
 /** What is configured for one stage of a function's requests. */
 export interface FlowStage {
+  /** Which stage. */
   readonly stage: StageName;
   /** For people. */
   readonly summary: string;
@@ -16,12 +17,17 @@ export interface FlowStage {
 
 /** A function in a list of all. */
 export interface CallFlowSummary {
+  /** The function's service. */
   readonly service: string;
+  /** Its name in it. */
   readonly requestType: string;
+  /** Its version; null: unversioned. */
   readonly version: string | null;
+  /** Whether its calls are refused. */
   readonly disabled: boolean;
   /** Who registered it. */
   readonly origin: Origin;
+  /** How its requests are answered. */
   readonly responseType: FunConfig["responseType"];
   /** On this gateway's worker threads, on its own thread, or on service nodes. */
   readonly runsOn: "worker" | "main" | "nodes";
@@ -31,6 +37,7 @@ export interface CallFlowSummary {
 export interface CallFlow extends CallFlowSummary {
   /** Every version that is registered, this one included. */
   readonly versions: readonly { readonly version: string | null; readonly disabled: boolean }[];
+  /** The stages that its requests go through, in their order. */
   readonly stages: readonly FlowStage[];
 }
 

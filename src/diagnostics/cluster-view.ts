@@ -6,18 +6,22 @@ import type { NodeStatus } from "../node/node-table.ts";
 
 /** What one node has of a service. */
 export interface ServiceNodeView {
+  /** Its name. */
   readonly node: string;
   /**
    * "down" also where it is up without this service; "unknown": it has not been connected to this gateway, or is
    * forgotten, another gateway may know it.
    */
   readonly state: NodeStatus["state"] | "unknown";
+  /** The version of its functions; null where they were pulled without one. */
   readonly configVersion: string | null;
+  /** How many functions of the service it has. */
   readonly functions: number;
 }
 
 /** A service as its gateway sees it. */
 export interface ServiceView {
+  /** Its name. */
   readonly service: string;
   /** Registered ones, versions counted one by one. */
   readonly functions: number;
@@ -31,8 +35,11 @@ export interface ServiceView {
 
 /** A gateway, its nodes and their services. */
 export interface ClusterView {
+  /** The gateway's name. */
   readonly gateway: string;
+  /** The nodes that it knows. */
   readonly nodes: readonly NodeStatus[];
+  /** The services that are registered, or that nodes have pushed. */
   readonly services: readonly ServiceView[];
   /** Expected ones that have not come yet. */
   readonly missingServices: readonly string[];

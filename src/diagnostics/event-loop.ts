@@ -4,8 +4,9 @@ import { type IntervalHistogram, monitorEventLoopDelay, performance } from "node
 export interface EventLoopStatistics {
   /** How late it came to what was due, milliseconds. */
   readonly delayMs: { readonly mean: number; readonly p50: number; readonly p99: number; readonly max: number };
-  /** Milliseconds that it worked and waited: the difference of two readings tells how busy it was between them. */
+  /** Milliseconds that it worked: with `idleMs` the difference of two readings tells how busy it was between them. */
   readonly activeMs: number;
+  /** Milliseconds that it waited for something to do. */
   readonly idleMs: number;
 }
 

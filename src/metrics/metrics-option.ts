@@ -1,12 +1,16 @@
 /** What a gateway does at the moment, as its metrics read it. */
 export interface GatewayReadings {
+  /** Requests that wait for something now. */
   readonly requests: { readonly inFlight: number };
+  /** Streams that run now. */
   readonly streams: { readonly open: number };
+  /** Clients' sockets that are open now. */
   readonly connections: { readonly open: number };
   /** Registered functions, versions counted one by one. */
   readonly functions: number;
   /** Values with a window, once for each of their limits. */
   readonly rateLimiter: { readonly userAndAddressKeys: number; readonly deviceAndArgumentKeys: number };
+  /** The worker pools, and what each of them does. */
   readonly pools: readonly {
     readonly name: string;
     readonly inFlight: number;

@@ -10,8 +10,11 @@ const wasRefused = telemetryEvent("node.refuse");
 
 /** A service node as its gateway sees it. */
 export interface NodeStatus {
+  /** Its name. */
   readonly node: string;
+  /** The services that it has said it is for. */
   readonly services: readonly string[];
+  /** "leaving": it stops, and is sent no more calls. */
   readonly state: "up" | "leaving" | "down";
   /** When it came into this state; for `leaving`, when it came up. Milliseconds since 1970. */
   readonly since: number;

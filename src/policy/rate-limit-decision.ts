@@ -5,11 +5,13 @@ export type RateLimitDecision = RateLimitAllowed | RateLimitRefused;
 
 /** The request may go on, and is counted. */
 export interface RateLimitAllowed {
+  /** True: it is let in. */
   readonly allowed: true;
 }
 
 /** The request may not go on, and is counted nowhere. */
 export interface RateLimitRefused {
+  /** False: it is refused. */
   readonly allowed: false;
   /** Whole milliseconds after which it is let in, if nobody uses the same keys meanwhile. */
   readonly retryAfterMs: number;

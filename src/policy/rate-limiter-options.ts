@@ -25,16 +25,16 @@ export interface RateLimiterConfig {
   /**
    * How many keys may have requests in their windows at a time: so many users and addresses, and as many devices and
    * arguments, apart, because the latter are words of the clients' own. A key of all limits counts once for each of
-   * them, and takes up to 200 bytes, and up to 8 for each request in its window. @default 1 000 000
+   * them, and takes up to 200 bytes, and up to 8 for each request in its window. @default 1_000_000
    */
   readonly maxKeys: number;
 }
 
 /** The gateway's option `rateLimiter`. */
 export interface RateLimiterOptions extends Partial<RateLimiterConfig> {
-  /** How often keys without requests are looked for and forgotten. @default 1000 */
+  /** How often keys without requests are looked for and forgotten, milliseconds. @default 1_000 */
   readonly sweepIntervalMs?: number;
-  /** How many of them are forgotten at a time before other work has its turn. @default 1000 */
+  /** How many of them are forgotten at a time before other work has its turn. @default 1_000 */
   readonly keysPerSweep?: number;
 }
 

@@ -24,6 +24,7 @@ import {
 export interface RateLimitStatus extends ScopedRateLimit {
   /** Requests in the window now. */
   readonly count: number;
+  /** Requests that the window still has room for. */
   readonly remaining: number;
   /**
    * 0 while requests are let in. Above 0 with some `remaining`: a value without requests in the window is refused,

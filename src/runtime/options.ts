@@ -30,7 +30,10 @@ export type AdminAction = (typeof adminActions)[number];
 export interface GenApiOptions extends ProgramOptions {
   /** This gateway's name, as telemetry and other nodes know it. @default "gen_api@127.0.0.1" */
   readonly name?: string;
-  /** An own HTTP server: port 0 takes any free one, false listens nowhere. @default false, unless `server` is given */
+  /**
+   * An own HTTP server for clients, and for nodes over `link()`: port 0 takes any free one; false listens nowhere.
+   * @default false; of what it leaves out, host "127.0.0.1" and port 4000
+   */
   readonly listen?: { readonly host?: string; readonly port?: number } | false;
   /** Mount on the host's own server instead: only our paths are answered, and it is never closed by us. */
   readonly server?: Server;

@@ -34,30 +34,26 @@ export interface WorkerPoolOptions {
    */
   readonly wedgeGraceMs?: number;
   /**
-   * Memory limits of each thread, as `worker_threads` takes them; at least 16 MB of old generation and 4 MB of stack.
+   * Memory limits of each thread, as `worker_threads` takes them: one that exceeds them is replaced.
    * @default Node's own
    */
   readonly resourceLimits?: {
+    /** The heap of what lives long, megabytes; at least 16. */
     readonly maxOldGenerationSizeMb?: number;
+    /** The heap of what was made just now, megabytes. */
     readonly maxYoungGenerationSizeMb?: number;
+    /** Compiled code, megabytes. */
     readonly codeRangeSizeMb?: number;
+    /** The stack, megabytes; at least 4. */
     readonly stackSizeMb?: number;
   };
 }
 
-/** How often the tree's root restarts its children before the gateway ends. */
-export interface IntensityOptions {
-  /** @default 3 */
-  readonly maxRestarts?: number;
-  /** Milliseconds. @default 5_000 */
-  readonly withinMs?: number;
-}
-
 /** How often the tree's root restarts its children before the gateway, or the node, ends. */
 export interface IntensityOptions {
-  /** @default 3 */
+  /** So many restarts are made; one more within the time ends it, with `max_restarts`. @default 3 */
   readonly maxRestarts?: number;
-  /** Milliseconds. @default 5_000 */
+  /** Within this time, milliseconds. @default 5_000 */
   readonly withinMs?: number;
 }
 
@@ -71,8 +67,9 @@ export interface ProgramOptions {
   readonly mfaAllowlist?: readonly string[];
   /** The most bytes of a result's JSON. @default 8_388_608 */
   readonly maxResultBytes?: number;
+  /** The threads that functions run on. */
   readonly workerPool?: WorkerPoolOptions;
-  /** When the tree's root gives up. */
+  /** When the tree's root gives up restarting its children. */
   readonly intensity?: IntensityOptions;
   /** The source of time. @default the machine's */
   readonly clock?: Clock;

@@ -9,7 +9,10 @@ import { flag, peerName, secret, text } from "./option-schemas.ts";
 import { functionFaults, type ProgramOptions, programSchema } from "./program-options.ts";
 
 /** A FunConfig of a service node's. */
-export type NodeFunConfigInput = Omit<FunConfigInput, "nodes"> & Partial<Pick<FunConfigInput, "nodes">>;
+export interface NodeFunConfigInput extends Omit<FunConfigInput, "nodes"> {
+  /** Where it runs: on this node, unless it names others. @default "local" */
+  readonly nodes?: FunConfigInput["nodes"];
+}
 
 /** What {@link startServiceNode} takes. */
 export interface ServiceNodeOptions extends Omit<ProgramOptions, "functions"> {

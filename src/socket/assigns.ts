@@ -2,10 +2,11 @@ import { describe, libraryError } from "../core/errors.ts";
 
 /** Who a connection belongs to, as `connect` found out. Requests get their identity from here alone. */
 export interface Assigns {
-  /** Null or empty: nobody. */
+  /** The user whose connection it is; null or empty: nobody's. */
   readonly userId?: string | null;
-  /** @default [] */
+  /** The roles of that user, for `checkPermission: {role}`. @default [] */
   readonly userRoles?: readonly string[];
+  /** The device that connects. */
   readonly deviceId?: string | null;
   /** The name under which `runtime.disconnect(id)` closes this connection and all others with it. */
   readonly id?: string | null;

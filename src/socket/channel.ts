@@ -10,6 +10,7 @@ export interface ChannelSocket {
   readonly id: string;
   /** What `connect` returned. */
   readonly assigns: Assigns;
+  /** The client's address, as the option `trustProxy` finds it. */
   readonly ipAddress: string | null;
 }
 
@@ -19,6 +20,7 @@ export interface JoinRequest {
   readonly topic: string;
   /** Any JSON value. */
   readonly payload: unknown;
+  /** The connection that it comes over. */
   readonly socket: ChannelSocket;
 }
 
@@ -54,7 +56,9 @@ export interface ChannelDefinition {
 
 /** What `join` throws to refuse a client: the join is answered with status "error" and `payload`. */
 export class JoinRefused extends Error {
+  /** "JoinRefused". */
   override readonly name = "JoinRefused";
+  /** What the client is told. */
   readonly payload: unknown;
 
   /** @param payload any JSON value, such as `{ reason: "unauthorized" }` */

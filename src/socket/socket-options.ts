@@ -24,7 +24,7 @@ export interface SocketOptions {
    * @default everybody connects, as nobody
    */
   readonly connect?: (request: ConnectRequest) => Assigns | null | Promise<Assigns | null>;
-  /** @default "same_host" */
+  /** Which web pages may connect; programs that are no browsers always may. @default "same_host" */
   readonly allowedOrigins?: AllowedOrigins;
   /**
    * Which proxies are believed what `X-Forwarded-For` says of a client's address. Without it a gateway behind a proxy

@@ -51,22 +51,31 @@ export const workerPoolDefaults = {
 
 /** What a pool does at the moment. */
 export interface WorkerPoolStatus {
+  /** "async_pool" or "stream_pool". */
   readonly name: string;
+  /** "draining": it takes no more calls; "failed" and "closed": it has no threads, until it is started again. */
   readonly state: "running" | "draining" | "failed" | "closed";
+  /** How many threads it is to have. */
   readonly threads: number;
   /** Threads whose loop runs. */
   readonly readyThreads: number;
   /** Calls that threads have, those among them whose callers gave up included. */
   readonly inFlight: number;
+  /** Calls that wait for a place. */
   readonly queued: number;
+  /** Calls that threads may have at most. */
   readonly maxInFlight: number;
+  /** Calls that may wait at most. */
   readonly maxQueueSize: number;
+  /** Functions whose calls are refused, or tried again, after failures. */
   readonly openCircuits: readonly OpenCircuit[];
 }
 
 /** A function whose circuit is open or half open. */
 export interface OpenCircuit {
+  /** The function's module. */
   readonly module: string;
+  /** Its name in that module. */
   readonly function: string;
   /** Whether a call would be refused now. False from the end of the cooldown until a call comes: that is the trial. */
   readonly isRefusing: boolean;

@@ -19,9 +19,9 @@ interface LinkLimits {
 
 /** Where a gateway takes links, on a port of their own. */
 export interface LinkListenOptions {
-  /** @default "127.0.0.1" */
+  /** The address to listen on; beyond this machine only with a `pushToken`, and TLS or `insecure`. @default "127.0.0.1" */
   readonly host?: string;
-  /** 0 takes any free one. */
+  /** The port to listen on; 0 takes any free one. */
   readonly port: number;
   /**
    * The options of `https.createServer`: `cert` and `key`, and for mutual TLS `ca`, `requestCert: true` and
@@ -55,6 +55,7 @@ export type NodeTlsOptions = Pick<SecureContextOptions, "ca" | "cert" | "key" | 
 export interface NodeLinkOptions extends LinkLimits {
   /** The gateways' URLs: `ws://` on this machine, else `wss://`. */
   readonly gateways: readonly string[];
+  /** How it speaks TLS to gateways with `wss://`. @default what Node trusts by itself */
   readonly tls?: NodeTlsOptions;
   /** Lets it speak to gateways on other machines without TLS: for networks that nobody else reads. @default false */
   readonly insecure?: boolean;

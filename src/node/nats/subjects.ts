@@ -60,7 +60,9 @@ export class Subjects {
 
 /** What a role has to be allowed, and all that it should be, in the words of nats-server's configuration. */
 export interface NatsPermissions {
+  /** Subjects to publish to. */
   readonly publish: readonly string[];
+  /** Subjects to subscribe to. */
   readonly subscribe: readonly string[];
 }
 
