@@ -6,6 +6,7 @@ import type { GracefulLogic } from "./contain.ts";
 import type { GenServerLogic } from "./gen-server.ts";
 import { type From, request } from "./request.ts";
 import type { SupervisorSnapshot } from "./supervisor-snapshot.ts";
+import type { ChildStatus } from "./tree-node.ts";
 
 /** A reference to a supervisor, dynamic or not. */
 export type SupervisorRef = ActorRef<SupervisorSnapshot, SupervisorEvent>;
@@ -98,9 +99,6 @@ export interface ChildInfo {
   /** When it was last started again; milliseconds since 1970, null if it never was. */
   readonly restartedAt: number | null;
 }
-
-/** `restarting`: its start failed and is tried again. */
-export type ChildStatus = "running" | "restarting" | "stopped";
 
 /** The children in the order of start. */
 export function whichChildren(supervisor: SupervisorRef): readonly ChildInfo[] {

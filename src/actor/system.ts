@@ -1,13 +1,15 @@
 import { type AnyActorRef, createActor } from "xstate";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { toError } from "../core/errors.ts";
+import type { Closed } from "./closed.ts";
 import { contain } from "./contain.ts";
 import { exitOf, isAlive, shutdownEvent } from "./exit.ts";
 import { attach, type Inspection, type InspectionObserver } from "./inspect.ts";
 import { fromSupervisor, type SupervisorOptions } from "./supervisor.ts";
 import type { SupervisorRef } from "./supervisor-requests.ts";
 import { contextOf } from "./system-context.ts";
-import { type RestartedActor, restartedBelow, type TreeNode, treeOf } from "./tree.ts";
+import { restartedBelow, treeOf } from "./tree.ts";
+import type { RestartedActor, TreeNode } from "./tree-node.ts";
 
 /** A system's name, its time, and its root supervisor. */
 export interface SystemOptions extends SupervisorOptions {
@@ -20,15 +22,6 @@ export interface SystemOptions extends SupervisorOptions {
   /** Watches every actor from the start. @default nobody */
   readonly inspect?: Inspection | InspectionObserver;
 }
-
-/** How a system ended. */
-export type Closed =
-  | { readonly reason: "stopped" }
-  | {
-      readonly reason: "error";
-      /** What ended the root; usually `max_restarts`. */
-      readonly error: Error;
-    };
 
 /** A running tree of actors. */
 export interface System {

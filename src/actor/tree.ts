@@ -1,34 +1,8 @@
 import type { AnyActorRef } from "xstate";
 import { typeOf } from "./child-spec.ts";
 import { isAlive } from "./exit.ts";
-import {
-  type ChildInfo,
-  type ChildStatus,
-  type SupervisorRef,
-  troubledChildren,
-  whichChildren,
-} from "./supervisor-requests.ts";
-
-/** An actor and those below it, as plain data. */
-export interface TreeNode {
-  readonly id: string;
-  /** The name it is registered under. */
-  readonly name: string | null;
-  readonly type: "worker" | "supervisor";
-  readonly status: ChildStatus;
-  /** How often its supervisor started it again. */
-  readonly restarts: number;
-  readonly children: readonly TreeNode[];
-}
-
-/** An actor that its supervisor has had to start again. */
-export interface RestartedActor {
-  readonly id: string;
-  readonly status: ChildStatus;
-  readonly restarts: number;
-  /** When it last was; milliseconds since 1970, null while it has not been started again yet. */
-  readonly restartedAt: number | null;
-}
+import { type ChildInfo, type SupervisorRef, troubledChildren, whichChildren } from "./supervisor-requests.ts";
+import type { RestartedActor, TreeNode } from "./tree-node.ts";
 
 /** The actors below `ref` that were started again since it started, or are being. Asks supervisors alone. */
 export function restartedBelow(ref: AnyActorRef): RestartedActor[] {

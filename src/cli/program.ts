@@ -1,10 +1,10 @@
 import type { ReadStream, WriteStream } from "node:tty";
 import { Command, InvalidArgumentError, Option } from "commander";
-import type { TreeNode } from "../actor/tree.ts";
+import type { TreeNode } from "../actor/tree-node.ts";
 import type { Response } from "../call/response.ts";
+import type { CacheStatus } from "../diagnostics/cache-status.ts";
 import type { CallFlow, CallFlowSummary } from "../diagnostics/call-flow.ts";
 import type { ClusterView } from "../diagnostics/cluster-view.ts";
-import type { CacheStatus } from "../diagnostics/diagnostics.ts";
 import type { Health } from "../diagnostics/health.ts";
 import type { RequestInspection } from "../diagnostics/inspect-request.ts";
 import type { RateLimitStatus } from "../policy/rate-limiter.ts";

@@ -1,4 +1,4 @@
-import type { TreeNode } from "../actor/tree.ts";
+import type { TreeNode } from "../actor/tree-node.ts";
 import { paint, plain, state, table } from "./text.ts";
 
 /** How many children of one supervisor are shown; a gateway may have thousands of connections. */

@@ -1,4 +1,4 @@
-import type { TreeNode } from "../actor/tree.ts";
+import type { TreeNode } from "../actor/tree-node.ts";
 import type { HostCallOptions, HostRequest } from "../call/host-calls.ts";
 import type { Response } from "../call/response.ts";
 import { libraryError } from "../core/errors.ts";

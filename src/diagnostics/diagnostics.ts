@@ -1,16 +1,17 @@
-import type { RestartedActor } from "../actor/tree.ts";
+import type { RestartedActor } from "../actor/tree-node.ts";
 import type { CompiledFunction } from "../call/compile-function.ts";
 import type { RequestCounts } from "../call/request-counts.ts";
 import type { RunningCalls } from "../call/running-calls.ts";
-import type { ConfigStore, Origin } from "../config/config-store.ts";
+import type { ConfigStore } from "../config/config-store.ts";
 import type { ExpectedServices } from "../config/expected-services.ts";
-import type { FailedConfigs, FailedConfigsSummary } from "../config/failed-configs.ts";
+import type { FailedConfigs } from "../config/failed-configs.ts";
 import type { PushedServiceStatus } from "../config/function-sets.ts";
 import type { Clock } from "../core/clock.ts";
 import type { NodeTable } from "../node/node-table.ts";
 import type { NodeSelector } from "../policy/node-selector.ts";
 import type { RateLimiter } from "../policy/rate-limiter.ts";
 import type { WorkerPoolStatus } from "../worker/worker-pool-options.ts";
+import { type CacheStatus, cacheStatus } from "./cache-status.ts";
 import { type CallFlow, type CallFlowSummary, callFlow, listCallFlows } from "./call-flow.ts";
 import { type ClusterView, pushedBy, servicesOf } from "./cluster-view.ts";
 import { EventLoopMonitor } from "./event-loop.ts";
@@ -41,17 +42,6 @@ export interface DiagnosticsSources {
   isDraining(): boolean;
   /** Null where it is to listen nowhere. */
   isListening(): boolean | null;
-}
-
-/** What a gateway's table of functions holds. */
-export interface CacheStatus {
-  /** Versions are counted one by one. */
-  readonly count: number;
-  readonly disabled: number;
-  readonly services: Readonly<Record<string, number>>;
-  /** By who registered them. */
-  readonly origins: Readonly<Record<Origin, number>>;
-  readonly failedConfigs: FailedConfigsSummary;
 }
 
 /** Looks at a gateway, and changes nothing. */
@@ -140,22 +130,7 @@ export class Diagnostics {
   }
 
   cacheStatus(): CacheStatus {
-    const { functions, failedConfigs } = this.#sources;
-    const services = new Map<string, number>();
-    const origins = { host: 0, pushed: 0, pulled: 0 };
-    let disabled = 0;
-    for (const { config, origin = "host" } of functions.entries()) {
-      services.set(config.service, (services.get(config.service) ?? 0) + 1);
-      origins[origin]++;
-      if (config.disabled) disabled++;
-    }
-    return {
-      count: functions.count,
-      disabled,
-      services: Object.fromEntries(services),
-      origins,
-      failedConfigs: failedConfigs.summary(),
-    };
+    return cacheStatus(this.#sources.functions, this.#sources.failedConfigs);
   }
 
   /** That of sync, async and none calls, and that of streams. */

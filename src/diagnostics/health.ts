@@ -1,4 +1,4 @@
-import type { RestartedActor } from "../actor/tree.ts";
+import type { RestartedActor } from "../actor/tree-node.ts";
 import type { WorkerPoolStatus } from "../worker/worker-pool-options.ts";
 import type { ServiceView } from "./cluster-view.ts";
 import { counted } from "./stages.ts";
@@ -19,6 +19,7 @@ export type HealthCode =
 
 /** One thing that is wrong. */
 export interface HealthReason {
+  /** What is wrong, for programs. */
   readonly code: HealthCode;
   /** What it is about: a service, a pool, an actor; null: the gateway. */
   readonly subject: string | null;

@@ -35,6 +35,16 @@ export interface ScopedRateLimit extends RateLimit {
 /** What a key of a limit can be worth: a user id, an address, an argument. */
 export type RateLimitValue = string | number;
 
+/** Whose counts a reset forgets: those of every value, by every limit, where nothing says otherwise. */
+export interface RateLimitReset {
+  /** Of this value alone. @default of every value */
+  readonly value?: RateLimitValue | undefined;
+  /** By the limits of this scope alone. @default by limits of every scope */
+  readonly scope?: RateLimitScope | undefined;
+  /** By the limits with this key alone. @default by limits with every key */
+  readonly key?: string | undefined;
+}
+
 /** The part of a request that limits are found and decided by. */
 export interface RateLimitedRequest {
   /** The service that it is for. */

@@ -6,12 +6,13 @@ import {
   checkAddress,
   type RateLimit,
   type RateLimitedRequest,
+  type RateLimitReset,
   type RateLimitScope,
   type RateLimitValue,
   type ScopedRateLimit,
 } from "./rate-limit.ts";
 import type { RateLimitDecision } from "./rate-limit-decision.ts";
-import type { RateLimiterRef, RateLimitReset } from "./rate-limiter.actor.ts";
+import type { RateLimiterRef } from "./rate-limiter.actor.ts";
 import type { RateLimiter, RateLimiterStatistics, RateLimitStatus } from "./rate-limiter.ts";
 import type { RateLimiterConfig } from "./rate-limiter-options.ts";
 

@@ -3,14 +3,7 @@ import type { From } from "../actor/request.ts";
 import { isGenApiError, libraryError, toError } from "../core/errors.ts";
 import { faultsError } from "../core/faults.ts";
 import { telemetryEvent } from "../telemetry/telemetry.ts";
-import {
-  checkLimit,
-  checkReset,
-  type RateLimit,
-  type RateLimitScope,
-  type RateLimitValue,
-  scopeName,
-} from "./rate-limit.ts";
+import { checkLimit, checkReset, type RateLimit, type RateLimitReset, scopeName } from "./rate-limit.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
 import {
   checkConfigChanges,
@@ -28,13 +21,6 @@ export interface RateLimiterInput {
   readonly limiter: RateLimiter;
   /** Of which it needs `sweepIntervalMs` and `keysPerSweep`. */
   readonly options?: RateLimiterOptions;
-}
-
-/** Whose counts {@link RateLimiter.reset} forgets. */
-export interface RateLimitReset {
-  readonly value?: RateLimitValue | undefined;
-  readonly scope?: RateLimitScope | undefined;
-  readonly key?: string | undefined;
 }
 
 interface State extends RateLimiterInput {

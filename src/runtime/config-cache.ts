@@ -6,7 +6,7 @@ import type { FunConfig, FunConfigInput } from "../config/fun-config.ts";
 import { type GenApiError, libraryError } from "../core/errors.ts";
 
 /** What {@link ConfigCache} needs of the gateway. */
-export interface ConfigCacheSources {
+interface ConfigCacheSources {
   readonly store: ConfigStore<CompiledFunction>;
   /** The actor that owns the table now. */
   owner(): ConfigCacheRef | undefined;
@@ -18,6 +18,7 @@ export interface ConfigCacheSources {
 export interface ConfigCacheStatus {
   /** Versions are counted one by one. */
   readonly count: number;
+  /** How many of them are of each service. */
   readonly services: Readonly<Record<string, number>>;
 }
 
@@ -28,6 +29,7 @@ export interface ConfigCacheStatus {
 export class ConfigCache {
   readonly #sources: ConfigCacheSources;
 
+  /** @internal */
   constructor(sources: ConfigCacheSources) {
     this.#sources = sources;
   }
@@ -75,7 +77,7 @@ export class ConfigCache {
     return typeof entry === "string" ? entry : entry.config;
   }
 
-  /** @returns false when there is no such function */
+  /** Lets requests for this version in again. @returns false when there is no such function */
   enable(service: string, requestType: string, version: string | null = null): Promise<boolean> {
     return call(this.#sources.owner(), "setDisabled", { service, requestType, version, disabled: false });
   }
@@ -85,7 +87,7 @@ export class ConfigCache {
     return call(this.#sources.owner(), "setDisabled", { service, requestType, version, disabled: true });
   }
 
-  /** @returns false when there was no such function */
+  /** Forgets this version. @returns false when there was no such function */
   delete(service: string, requestType: string, version: string | null = null): Promise<boolean> {
     return call(this.#sources.owner(), "delete", { service, requestType, version });
   }
@@ -95,18 +97,22 @@ export class ConfigCache {
     return call(this.#sources.owner(), "clear");
   }
 
+  /** Every function, disabled ones included. */
   getAllFunctions(): FunConfig[] {
     return Array.from(this.#sources.store.entries(), ({ config }) => config);
   }
 
+  /** Every function of these services. */
   getFunctionsFromServices(services: Iterable<string>): FunConfig[] {
     return Array.from(this.#sources.store.entries(services), ({ config }) => config);
   }
 
+  /** The services that have functions. */
   getAllServices(): string[] {
     return this.#sources.store.services();
   }
 
+  /** How many functions there are, in all and by service. */
   status(): ConfigCacheStatus {
     const counts = this.getAllServices().map((service) => [service, this.getFunctionsFromServices([service]).length]);
     return { count: this.count, services: Object.fromEntries(counts) };

@@ -6,6 +6,7 @@ import type { Cluster } from "./cluster.ts";
 export class Nodes {
   readonly #cluster: Cluster;
 
+  /** @internal */
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
   }

@@ -1,16 +1,16 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Closed } from "../actor/closed.ts";
 import type { Inspection, InspectionObserver } from "../actor/inspect.ts";
-import type { Closed } from "../actor/system.ts";
-import type { TreeNode } from "../actor/tree.ts";
+import type { TreeNode } from "../actor/tree-node.ts";
 import type { HostCallOptions, HostRequest } from "../call/host-calls.ts";
 import type { Response } from "../call/response.ts";
 import type { PushedService } from "../config/config-pusher.ts";
 import type { PushedServiceStatus } from "../config/function-sets.ts";
 import type { PushOutcome } from "../config/push.ts";
 import type { AdminListen } from "../diagnostics/admin-server.ts";
+import type { CacheStatus } from "../diagnostics/cache-status.ts";
 import type { CallFlow, CallFlowSummary } from "../diagnostics/call-flow.ts";
 import type { ClusterView } from "../diagnostics/cluster-view.ts";
-import type { CacheStatus } from "../diagnostics/diagnostics.ts";
 import type { Health } from "../diagnostics/health.ts";
 import type { InspectedRequest, RequestInspection } from "../diagnostics/inspect-request.ts";
 import type { Statistics } from "../diagnostics/statistics.ts";
@@ -32,6 +32,7 @@ export interface HostPush extends PushedService {
 
 /** A running gateway. */
 export interface Runtime extends AsyncDisposable {
+  /** The gateway's name, as telemetry and nodes know it. */
   readonly name: string;
   /** Where clients connect; undefined while it does not listen. */
   readonly address: ListenAddress | undefined;

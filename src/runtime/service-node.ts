@@ -1,7 +1,8 @@
+import type { Closed } from "../actor/closed.ts";
 import type { Inspection, InspectionObserver } from "../actor/inspect.ts";
 import { type SupervisorRef, terminateChild } from "../actor/supervisor-requests.ts";
-import { type Closed, type System, startSystem } from "../actor/system.ts";
-import type { TreeNode } from "../actor/tree.ts";
+import { type System, startSystem } from "../actor/system.ts";
+import type { TreeNode } from "../actor/tree-node.ts";
 import type { ConfigPusher } from "../config/config-pusher.ts";
 import { parseFunConfig } from "../config/fun-config.ts";
 import type { PushOutcome, VerifyOutcome } from "../config/push.ts";
@@ -26,13 +27,17 @@ import { WorkerPools } from "./worker-pools.ts";
 
 /** What one gateway answered about one service. */
 export interface FromGateway<Outcome> {
+  /** The gateway's name. */
   readonly gateway: string;
+  /** The service that it was asked about. */
   readonly service: string;
+  /** What it answered. */
   readonly outcome: Outcome;
 }
 
 /** A running service node. */
 export interface ServiceNode extends AsyncDisposable {
+  /** The node's name, as its gateways know it. */
   readonly name: string;
   /** Listens to every gateway and service node of this process: the same as the package's `telemetry`. */
   readonly telemetry: Telemetry;

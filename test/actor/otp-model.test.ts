@@ -9,7 +9,7 @@ import {
   startChild,
   terminateChild,
 } from "../../src/actor/supervisor-requests.ts";
-import type { TreeNode } from "../../src/actor/tree.ts";
+import type { TreeNode } from "../../src/actor/tree-node.ts";
 import type { TelemetryMessage } from "../../src/telemetry/telemetry.ts";
 import { settled } from "../support/simulated-clock.ts";
 import { type Node, OtpModel, type Slot, type Spec } from "./otp-model.ts";

@@ -9,7 +9,7 @@ import {
   startChild,
   terminateChild,
 } from "../../src/actor/supervisor-requests.ts";
-import type { TreeNode } from "../../src/actor/tree.ts";
+import type { TreeNode } from "../../src/actor/tree-node.ts";
 import type { Spec } from "./otp-model.ts";
 import { codeOf, RealTree } from "./real-tree.ts";
 
