@@ -30,8 +30,9 @@ export class CallQueue<Item extends Queued<Item>> {
     return item;
   }
 
-  /** Takes out an item that is in this queue. */
+  /** Takes out an item; one that is in no queue is left as it is. */
   remove(item: Item): void {
+    if (item.before === null && item !== this.#first) return;
     if (item.before === null) this.#first = item.after;
     else item.before.after = item.after;
     if (item.after === null) this.#last = item.before;

@@ -194,9 +194,10 @@ export class WorkerPool {
     this.#left();
     if (task.over) return;
     const error = errorOf(data);
+    this.#end(task);
     if (error.code === "failed") this.#circuits.succeeded(task);
     else this.#circuits.failed(task);
-    this.#fail(task, error, begun);
+    this.#tellFailure(task, error, begun);
   }
 
   #notSendable(task: PoolTask, error: Error): void {
@@ -210,9 +211,10 @@ export class WorkerPool {
     const begun = tasks.filter((task) => thread.hasBegun(task));
     this.#telemetry.threadLost(cause, begun.length);
     for (const task of blamed(current, begun)) this.#circuits.failed(task);
-    for (const task of tasks) thread.release(task);
     const error = threadLost(cause);
     for (const task of tasks) {
+      // Each with its own outcome: until then a listener that cancels it finds it on its thread, not in the queue.
+      thread.release(task);
       const hasBegun = begun.includes(task);
       if (!hasBegun && !task.over && task.sends < maxSends) {
         this.#threads.send(task);
@@ -249,12 +251,16 @@ export class WorkerPool {
   #fail(task: PoolTask, error: GenApiError, begun: boolean): void {
     if (task.over) return;
     this.#end(task);
+    this.#tellFailure(task, error, begun);
+  }
+
+  #tellFailure(task: PoolTask, error: GenApiError, begun: boolean): void {
     if (error.code === "failed") this.#telemetry.stopped(task);
     else this.#telemetry.failed(task, error);
     task.listener.failed(error, begun);
   }
 
-  /** The caller was answered, or no longer waits. */
+  /** The caller is answered, or no longer waits: before anybody is told, who may cancel what is not over. */
   #end(task: PoolTask): void {
     task.over = true;
     this.#waiting.delete();

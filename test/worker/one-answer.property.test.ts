@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { fixture, openPool, run, start } from "./open-pool.ts";
+import { openPool, run, start, type TestCall } from "./open-pool.ts";
 
 const identity = {
   requestId: "r1",
@@ -40,10 +40,15 @@ const endless = fc.constantFrom(
   ["foreverLater", []],
 ) as fc.Arbitrary<[string, unknown[]]>;
 
+/** `cancel` says who cancels it: nobody, its caller at once, or the one before it, in its listener. */
+type Cancel = "never" | "at once" | "by the one before";
+const of = (what: fc.Arbitrary<[string, unknown[]]>, cancel: Cancel) => what.map((named) => ({ what: named, cancel }));
+
 const call = fc.oneof(
-  { weight: 20, arbitrary: harmless.map((what) => ({ what, cancel: false })) },
-  { weight: 2, arbitrary: harmful.map((what) => ({ what, cancel: false })) },
-  { weight: 3, arbitrary: fc.oneof(harmless, endless).map((what) => ({ what, cancel: true })) },
+  { weight: 20, arbitrary: of(harmless, "never") },
+  { weight: 2, arbitrary: of(harmful, "never") },
+  { weight: 3, arbitrary: of(fc.oneof(harmless, endless), "at once") },
+  { weight: 5, arbitrary: of(fc.oneof(harmless, harmful), "by the one before") },
 );
 
 test("every call is answered exactly once, one that was cancelled at most once, whatever runs beside it", async () => {
@@ -53,7 +58,7 @@ test("every call is answered exactly once, one that was cancelled at most once, 
       fc.integer({ min: 1, max: 5 }),
       async (turns, places) => {
         // A promise that never settles holds its place.
-        const maxInFlight = places + turns.flat().filter(({ cancel }) => cancel).length;
+        const maxInFlight = places + turns.flat().filter(({ cancel }) => cancel === "at once").length;
         await using pool = openPool({
           threads: 2,
           maxInFlight,
@@ -63,16 +68,24 @@ test("every call is answered exactly once, one that was cancelled at most once, 
           circuitBreakerThreshold: 1_000,
           resourceLimits: { maxOldGenerationSizeMb: 32 },
         });
-        const answered = [];
-        const cancelled = [];
+        const answered: TestCall[] = [];
+        const atMostOnce: TestCall[] = [];
+        const cancelled: TestCall[] = [];
         for (const turn of turns) {
-          for (const { what, cancel } of turn) {
+          const started: TestCall[] = [];
+          for (const [at, { what, cancel }] of turn.entries()) {
             const [name, args] = what;
-            const started = start(pool, name, args, { identity, module: fixture("functions.mjs") });
-            if (!cancel) answered.push(started);
+            const cancelsNext = (): void => {
+              const next = started[at + 1];
+              if (turn[at + 1]?.cancel === "by the one before") next?.cancel("cancelled");
+            };
+            const call = start(pool, name, args, { identity, answered: cancelsNext });
+            started.push(call);
+            if (cancel === "never") answered.push(call);
+            else if (cancel === "by the one before") atMostOnce.push(call);
             else {
-              cancelled.push(started);
-              started.cancel("timeout");
+              cancelled.push(call);
+              call.cancel("timeout");
             }
           }
           await new Promise(setImmediate);
@@ -81,6 +94,7 @@ test("every call is answered exactly once, one that was cancelled at most once, 
         await run(pool, "later", ["the pool still works"]);
         await pool.close();
         expect(answered.map(({ answers }) => answers)).toEqual(answered.map(() => 1));
+        expect(Math.max(0, ...atMostOnce.map(({ answers }) => answers))).toBeLessThanOrEqual(1);
         // Refused before it could be cancelled is an answer too; here nothing is refused.
         expect(cancelled.map(({ answers }) => answers)).toEqual(cancelled.map(() => 0));
       },

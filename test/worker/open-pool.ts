@@ -45,6 +45,8 @@ export interface CallOptions {
   readonly module?: string;
   readonly identity?: RequestIdentity;
   readonly maxResultBytes?: number;
+  /** Called while the pool answers. */
+  readonly answered?: () => void;
 }
 
 /** Starts a call of a function in functions.mjs, or in another fixture. */
@@ -71,10 +73,12 @@ export function start(
     succeeded: (json) => {
       answers++;
       settle({ result: JSON.parse(json), json });
+      options.answered?.();
     },
     failed: (error, begun) => {
       answers++;
       settle({ error, begun });
+      options.answered?.();
     },
   });
   return {
