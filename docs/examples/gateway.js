@@ -31,8 +31,11 @@ console.log(`gen-api listens on ${gateway.address?.url}
   look in    npm run gen-api -- top   (tree, health, flow demo hello, …)
   stop       Ctrl+C`);
 
+// Not `once`: the second of two would end the process at once.
 for (const signal of ["SIGINT", "SIGTERM"]) {
-  process.once(signal, () => gateway.stop({ drainMs: 5_000 }));
+  process.on(signal, () => gateway.stop({ drainMs: 5_000 }));
 }
-const { reason } = await gateway.closed;
-console.log(`gen-api has ended: ${reason}`);
+const closed = await gateway.closed;
+console.log(`gen-api has ended: ${closed.reason === "error" ? closed.error.message : closed.reason}`);
+// Whoever restarts processes goes by it.
+process.exitCode = closed.reason === "error" ? 1 : 0;

@@ -12,8 +12,11 @@ const node = await startServiceNode({
 });
 console.log(`service node ${node.name} runs ${orders.functions.map((fun) => `orders.${fun.requestType}`).join("  ")}`);
 
+// Not `once`: the second of two would end the process at once.
 for (const signal of ["SIGINT", "SIGTERM"]) {
-  process.once(signal, () => node.stop({ drainMs: 5_000 }));
+  process.on(signal, () => node.stop({ drainMs: 5_000 }));
 }
-const { reason } = await node.closed;
-console.log(`service node ${node.name} has ended: ${reason}`);
+const closed = await node.closed;
+console.log(`service node ${node.name} has ended: ${closed.reason === "error" ? closed.error.message : closed.reason}`);
+// Whoever restarts processes goes by it.
+process.exitCode = closed.reason === "error" ? 1 : 0;
