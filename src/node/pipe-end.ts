@@ -51,6 +51,8 @@ export class PipeEnd implements PipeReceiver {
   #state: "greeting" | "up" | "closing" | "ended" = "greeting";
   #timer: unknown;
   #heard = true;
+  /** The pipe's `bytesRead` at the last tick. */
+  #bytesRead = 0;
   #silentFor = 0;
   #tickAt = 0;
 
@@ -140,8 +142,12 @@ export class PipeEnd implements PipeReceiver {
     // This process was held itself, and has not read yet what came meanwhile.
     const wasHeld = now - this.#tickAt > heartbeatMs * 2;
     this.#tickAt = now;
-    this.#silentFor = this.#heard || wasHeld ? 0 : this.#silentFor + 1;
+    // A message that takes long to come keeps back what the other end says after it, its heartbeats too.
+    const { bytesRead = 0 } = this.#pipe;
+    const isHeard = this.#heard || bytesRead > this.#bytesRead;
+    this.#bytesRead = bytesRead;
     this.#heard = false;
+    this.#silentFor = isHeard || wasHeld ? 0 : this.#silentFor + 1;
     if (this.#silentFor >= missed) this.close(`nothing was heard for ${heartbeatMs * missed} ms`);
     else this.outbox.beat();
   }

@@ -12,6 +12,8 @@ export interface Pipe {
   readonly peerName?: string;
   /** Whether both ends are on one machine. */
   readonly isLoopback: boolean;
+  /** Grows with whatever comes, parts of a message that is not whole yet among it. @default messages come whole */
+  readonly bytesRead?: number;
   /** Bytes that were sent and have not left this process. */
   readonly bufferedBytes: number;
   /** Sends a message, of whatever size. Does nothing once the pipe is closed; never throws. */

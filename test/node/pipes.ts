@@ -5,6 +5,7 @@ export class ManualPipe implements Pipe {
   readonly peer: string;
   readonly isLoopback = true;
   bufferedBytes = 0;
+  bytesRead = 0;
   receiver: PipeReceiver | null = null;
   /** What was sent and has not arrived. */
   sent: Uint8Array[] = [];

@@ -15,7 +15,7 @@ import {
 import type { NodeSession, NodeSessionHost } from "../../src/node/node-session.ts";
 import type { RemoteCall } from "../../src/node/remote-call.ts";
 import { SimulatedClock, settled } from "../support/simulated-clock.ts";
-import { createManualPipe } from "./pipes.ts";
+import { createManualPipe, type ManualPipe } from "./pipes.ts";
 import { createCall, createGatewayHost, createNodeHost, createStream, ScriptedExecutor } from "./sessions.ts";
 
 const { encodeEntry } = codec;
@@ -244,6 +244,17 @@ describe("a gateway", () => {
     clock.advance(2_000);
     expect(session.state).toBe("up");
     clock.advance(1_000);
+    expect(gateway.downs).toEqual([{ node: "node_1", reason: "nothing was heard for 3000 ms" }]);
+  });
+
+  test("hears a node whose message takes long to come, part by part", async () => {
+    const { clock, session, gateway, gatewayPipe } = await open();
+    for (let second = 1; second <= 10; second++) {
+      for (const pipe of [gatewayPipe, gatewayPipe.other as ManualPipe]) pipe.bytesRead = second * 1_000;
+      clock.advance(1_000);
+    }
+    expect(session.state).toBe("up");
+    clock.advance(3_000);
     expect(gateway.downs).toEqual([{ node: "node_1", reason: "nothing was heard for 3000 ms" }]);
   });
 

@@ -19,6 +19,8 @@ const bytesPerTurn = 256 * 1024;
 const maxUnprovenBytes = 256 * 1024;
 const pieceOverhead = 256;
 
+const maxPingHeader = 6;
+
 const closeCodes = { normal: 1000, protocolError: 1002, notBinary: 1003, tooMuch: 1008 } as const;
 
 // Made once: a message is sent without making another.
@@ -50,6 +52,7 @@ export class WsPipe implements Pipe {
   #receivedBytes = 0;
   #endReason: string | undefined;
   #failure = "";
+  #pingBytes = 0;
   #sent = 0;
   #written = 0;
   /** Whether all that the upgrade wrote has left. */
@@ -97,6 +100,11 @@ export class WsPipe implements Pipe {
 
   get bufferedBytes(): number {
     return this.#ws.bufferedAmount;
+  }
+
+  /** Without pings: a proxy sends them, however dead the other end is. */
+  get bytesRead(): number {
+    return this.#socket.bytesRead - this.#pingBytes;
   }
 
   send(message: Uint8Array): void {
@@ -187,6 +195,7 @@ export class WsPipe implements Pipe {
 
   // Proxies ping; nobody else. Answered only where nothing waits, so that pings without end fill no memory.
   readonly #onPing = (data: Buffer): void => {
+    this.#pingBytes += data.length + maxPingHeader;
     if (this.#socket.writableLength === 0) this.#ws.pong(data, undefined, this.#onPongWritten);
   };
 }

@@ -50,6 +50,7 @@ export class NatsPipe implements Pipe {
   #accepted: (() => void) | null = null;
   /** How many messages were given to NATS, whole. */
   #sent = 0;
+  #bytesRead = 0;
   #isClosed = false;
   #reason = "";
 
@@ -67,6 +68,10 @@ export class NatsPipe implements Pipe {
 
   get bufferedBytes(): number {
     return this.#link.backlogBytes;
+  }
+
+  get bytesRead(): number {
+    return this.#bytesRead;
   }
 
   /** Whether a receiver took it for proven; read before the receiver hears of the end. */
@@ -165,6 +170,7 @@ export class NatsPipe implements Pipe {
   }
 
   #heardMessage(receiver: PipeReceiver, number: string, data: Uint8Array): void {
+    this.#bytesRead += data.length;
     const whole = this.#reader.next(number, data, receiver.isUp ? maxMessageBytes : maxUnprovenBytes);
     if (whole === null) return;
     if (typeof whole === "string") {

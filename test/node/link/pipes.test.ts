@@ -153,6 +153,24 @@ describe("a pipe over a link", () => {
     next.destroy();
   });
 
+  it("tells that a message is coming before it is whole, and takes a proxy's ping for nothing", async () => {
+    await using gateway = await openGateway();
+    const socket = await upgraded(gateway.port);
+    const end = await gateway.ends.next();
+    end.isUp = true;
+    const before = end.pipe.bytesRead as number;
+    socket.write(frame(Buffer.from("ping"), 0x89));
+    await once(socket, "data");
+    expect(end.pipe.bytesRead).toBe(before);
+    const whole = frame(randomBytes(100_000));
+    socket.write(whole.subarray(0, 60_000));
+    await until(() => end.pipe.bytesRead === before + 60_000);
+    expect(end.messages.size).toBe(0);
+    socket.write(whole.subarray(60_000));
+    expect((await end.messages.next()).length).toBe(100_000);
+    socket.destroy();
+  });
+
   it("to somebody who reads nothing is closed at once, and its socket after a grace", async () => {
     await using gateway = await openGateway();
     const socket = await upgraded(gateway.port);
