@@ -4,7 +4,7 @@ import { telemetryEvent } from "../telemetry/telemetry.ts";
 import type { Absence } from "./absences.ts";
 import type { Mfa } from "./fun-config.ts";
 import { FunctionDraft, FunctionIntake, type IntakeSources, type Sender } from "./function-intake.ts";
-import { type FunctionSet, type HeldFunction, pulledSet, sameFunctions, sameSet } from "./function-sets.ts";
+import { type FunctionSet, type HeldFunction, isComplete, pulledSet, sameFunctions, sameSet } from "./function-sets.ts";
 import { type OpenPush, OpenPushes } from "./open-pushes.ts";
 import {
   type AcceptedPush,
@@ -13,6 +13,7 @@ import {
   type PushOutcome,
   parseAsk,
   type SliceOutcome,
+  type Verify,
   type VerifyOutcome,
 } from "./push.ts";
 import { SetRegistrar, type SetRegistrarSources } from "./set-registrar.ts";
@@ -76,18 +77,13 @@ export class ConfigReceiver {
   begin(from: PushingNode, body: unknown): PushBegun {
     const { sets, limits } = this.#sources;
     const begin = parseAsk("push_begin", body) as PushBegin;
-    const { service, configVersion, count, force, pull } = begin;
+    const { service, count, force, pull } = begin;
     mayPush(from, service);
     if (count > limits.maxFunctions) {
       throw libraryError("invalid_request", `A push may have ${limits.maxFunctions} functions at most, got ${count}`);
     }
     const before = sets.get(service, from.node);
-    if (
-      before !== undefined &&
-      before.configVersion === configVersion &&
-      !force &&
-      this.#registrar.isRegistered(service, before)
-    ) {
+    if (before !== undefined && !force && this.#verify(before, begin) === "matched") {
       sets.confirm(service, from.node, pull);
       this.#registrar.share(service, from.node);
       this.#registrar.requestPull(service, from.node);
@@ -137,13 +133,12 @@ export class ConfigReceiver {
 
   /** @throws GenApiError `invalid_request`, `permission_denied` */
   verify(from: PushingNode, body: unknown): VerifyOutcome {
-    const { service, configVersion } = parseAsk("verify", body);
-    mayPush(from, service);
-    const set = this.#sources.sets.get(service, from.node);
+    const asked = parseAsk("verify", body);
+    mayPush(from, asked.service);
+    const set = this.#sources.sets.get(asked.service, from.node);
     if (set === undefined) return { outcome: "not_found" };
-    if (set.configVersion !== configVersion) return { outcome: "mismatch", gatewayVersion: set.configVersion ?? "" };
-    // As a push would not be skipped: the host has taken out one of the functions.
-    return { outcome: this.#registrar.isRegistered(service, set) ? "matched" : "not_found" };
+    const outcome = this.#verify(set, asked);
+    return outcome === "mismatch" ? { outcome, gatewayVersion: set.configVersion ?? "" } : { outcome };
   }
 
   /** Whether this version of the set is registered, so that nothing needs to be pulled. */
@@ -174,6 +169,7 @@ export class ConfigReceiver {
     }
     const after: FunctionSet = {
       functions: draft.functions,
+      count: pull.functions.length,
       configVersion: pull.configVersion,
       nodes,
       origin: "pulled",
@@ -190,7 +186,8 @@ export class ConfigReceiver {
   }
 
   /** A push that another gateway accepted, or this one before its restart. */
-  async shared({ service, node, configVersion, functions, pull }: AcceptedPush): Promise<void> {
+  async shared(push: AcceptedPush): Promise<void> {
+    const { service, node, functions, count = functions.length } = push;
     const { sets, isLive } = this.#sources;
     // What the node itself has told is newer, or the same.
     if (sets.get(service, node)?.isOwn === true && isLive(node, service)) return;
@@ -198,7 +195,7 @@ export class ConfigReceiver {
     await this.#intake.take(functions, senderOf(service, node, "shared"), draft);
     const before = sets.get(service, node);
     if (before?.isOwn === true && isLive(node, service)) return;
-    const set = functionSet({ configVersion, pull }, node, draft.functions, false);
+    const set = functionSet({ ...push, count }, node, draft.functions, false);
     if (before === undefined || !sameSet(before, set)) await this.#registrar.put(service, node, set);
     this.#registrar.arrived(service, draft.functions.size, functions.length - draft.functions.size);
   }
@@ -225,6 +222,13 @@ export class ConfigReceiver {
     if (isLive(node, service) || sets.get(service, node) === undefined) return;
     shared()?.remove(service, node);
     await this.#registrar.remove(service, node);
+  }
+
+  /** Whether a push of this would change nothing: a function that was refused may be accepted now. */
+  #verify(set: FunctionSet, { service, configVersion }: Verify): VerifyOutcome["outcome"] {
+    if (set.configVersion !== configVersion || !isComplete(set)) return "mismatch";
+    // The host may have taken out one of the functions.
+    return this.#registrar.isRegistered(service, set) ? "matched" : "not_found";
   }
 
   #stillOpen(push: OpenPush): void {
@@ -262,10 +266,10 @@ function senderOf(service: string, node: string, via: "push" | "shared"): Sender
 }
 
 function functionSet(
-  { configVersion, pull }: Pick<PushBegin, "configVersion" | "pull">,
+  { configVersion, count, pull }: Pick<PushBegin, "configVersion" | "count" | "pull">,
   node: string,
   functions: ReadonlyMap<string, HeldFunction>,
   isOwn: boolean,
 ): FunctionSet {
-  return { functions, configVersion, nodes: [node], origin: "pushed", pull, isOwn };
+  return { functions, count, configVersion, nodes: [node], origin: "pushed", pull, isOwn };
 }

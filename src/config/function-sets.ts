@@ -20,7 +20,10 @@ export interface HeldFunction {
 
 /** The functions of one service that came from one node, by {@link functionKey}. */
 export interface FunctionSet {
+  /** Those that were accepted. */
   readonly functions: ReadonlyMap<string, HeldFunction>;
+  /** How many were sent: more where some were refused. */
+  readonly count: number;
   /** Null where a pull asks for no version. */
   readonly configVersion: string | null;
   /** Who runs the functions: the node that pushed them, or those of a pulled service. */
@@ -41,12 +44,15 @@ export interface EffectiveFunction {
 
 /** What a node has pushed, as its gateway tells it. */
 export interface PushedServiceStatus {
+  /** The service that the functions are of. */
   readonly service: string;
   /** Null for what was pulled by a serviceConfig. */
   readonly node: string | null;
+  /** The version of the whole set; null where it was pulled without one. */
   readonly configVersion: string | null;
   /** How many functions. */
   readonly count: number;
+  /** Whether the node pushed them, or was asked for them. */
   readonly origin: Origin;
 }
 
@@ -173,9 +179,15 @@ export function functionKey(requestType: string, version: string | null): string
   return `${version ?? ""} ${requestType}`;
 }
 
+/** Whether nothing that was sent was refused. */
+export function isComplete({ functions, count }: FunctionSet): boolean {
+  return functions.size === count;
+}
+
 /** Whether nothing would change if one came instead of the other. */
 export function sameSet(one: FunctionSet, other: FunctionSet): boolean {
-  return one.configVersion === other.configVersion && sameNodes(one.nodes, other.nodes) && sameFunctions(one, other);
+  const isAlike = one.configVersion === other.configVersion && one.count === other.count;
+  return isAlike && sameNodes(one.nodes, other.nodes) && sameFunctions(one, other);
 }
 
 /** Whether both hold the same functions with the same contents. */
@@ -185,6 +197,13 @@ export function sameFunctions({ functions: these }: FunctionSet, { functions: th
     if (those.get(key)?.hash !== hash) return false;
   }
   return true;
+}
+
+/** Whether other functions were sent, as far as it shows: what was refused of one may be what the other has more. */
+export function differ(one: FunctionSet, other: FunctionSet): boolean {
+  if (one.count !== other.count) return true;
+  if (isComplete(one) && isComplete(other)) return !sameFunctions(one, other);
+  return Array.from(one.functions).some(([key, { hash }]) => (other.functions.get(key)?.hash ?? hash) !== hash);
 }
 
 /** Whether both name the same nodes, in the same order, or the same resolver. */

@@ -21,11 +21,17 @@ export interface PushBegin {
 
 /** How a gateway asks a node for its functions: by calling one of them. Without `versionFunction` it asks for no version. */
 export interface PullSource {
+  /** The node's module of {@link function}. */
   readonly module: string;
+  /** The node's function that returns its FunConfigs. */
   readonly function: string;
+  /** What it is called with. */
   readonly args: readonly unknown[];
+  /** The node's module of {@link versionFunction}. @default `module` */
   readonly versionModule?: string;
+  /** The node's function that returns the version of its FunConfigs. @default none: they are pulled every time */
   readonly versionFunction?: string;
+  /** What that is called with. @default `args` */
   readonly versionArgs?: readonly unknown[];
 }
 
@@ -47,8 +53,11 @@ export interface PushEnd {
 
 /** A function that a gateway did not take. */
 export interface RefusedConfig {
+  /** Its name, as far as it could be read. */
   readonly requestType: string;
+  /** Its version; null: unversioned. */
   readonly version: string | null;
+  /** Everything that is wrong with it, each fault beginning with its field. */
   readonly faults: readonly string[];
 }
 
@@ -68,8 +77,8 @@ export interface Verify {
 }
 
 /**
- * Whether a gateway has a node's functions at this version. `not_found` also where the host program has since deleted
- * one of them: the next push is not skipped then.
+ * Whether a gateway has a node's functions at this version: where it has not, the next push is not skipped. `mismatch`
+ * also where it refused some of them, `not_found` also where the host program has since deleted one.
  */
 export type VerifyOutcome =
   | { readonly outcome: "matched" }
@@ -83,6 +92,8 @@ export interface AcceptedPush {
   readonly configVersion: string;
   /** As the node sent them, those that were accepted. */
   readonly functions: readonly unknown[];
+  /** How many the node sent, where some were refused. @default as many as `functions` has */
+  readonly count?: number;
   readonly pull: PullSource | null;
 }
 
@@ -149,6 +160,7 @@ export const acceptedPushSchema = z.object({
   node: name,
   configVersion: z.string(nameRule).max(256, nameRule),
   functions: z.array(z.unknown(), { error: must("a list of FunConfigs") }),
+  count: number.exactOptional(),
   pull: pullSource.nullable(),
 });
 

@@ -1,7 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import { telemetryEvent } from "../telemetry/telemetry.ts";
 import type { ExpectedServices } from "./expected-services.ts";
-import { type FunctionSet, pulledSet, sameFunctions } from "./function-sets.ts";
+import { differ, type FunctionSet, isComplete, pulledSet } from "./function-sets.ts";
 import { Reconciler, type ReconcilerSources } from "./reconciler.ts";
 import type { SharedPushes } from "./shared-pushes.ts";
 import type { Turns } from "./turns.ts";
@@ -72,7 +72,9 @@ export class SetRegistrar {
     const set = sets.get(service, node);
     if (place === undefined || set?.isOwn !== true || node === pulledSet || !isLive(node, service)) return;
     const functions = Array.from(set.functions.values(), ({ sent }) => sent);
-    place.put({ service, node, configVersion: set.configVersion ?? "", functions, pull: set.pull });
+    const { configVersion, count, pull } = set;
+    const refused = isComplete(set) ? {} : { count };
+    place.put({ service, node, configVersion: configVersion ?? "", functions, ...refused, pull });
   }
 
   /** Whether nobody has taken one of its functions out of the table. */
@@ -88,7 +90,7 @@ export class SetRegistrar {
     const { sets, gateway, clock } = this.#sources;
     const { configVersion } = set;
     const other = configVersion === null ? undefined : sets.otherWithVersion(service, node, configVersion);
-    if (configVersion === null || other === undefined || sameFunctions(other[1], set)) return;
+    if (configVersion === null || other === undefined || !differ(other[1], set)) return;
     const nodes = { node, other_node: other[0] };
     conflict.emit({ system_time: clock.systemTime() }, { gateway, service, ...nodes, config_version: configVersion });
   }

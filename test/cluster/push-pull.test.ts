@@ -3,10 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Runtime, startServiceNode } from "gen-api";
 import { link } from "gen-api/link";
+import { nats } from "gen-api/nats";
 import { describe, expect, test } from "vitest";
 import type { TelemetryMessage } from "../../src/telemetry/telemetry.ts";
 import { connect, keep, nextEvent, nodeUrlOf, startGateway, startNode } from "../support/cluster.ts";
 import { urlOf } from "../support/gateway.ts";
+import { NatsServer } from "../support/nats-server.ts";
 import { startRawNode } from "../support/raw-node.ts";
 import { recordEvents } from "../support/record-events.ts";
 
@@ -243,6 +245,28 @@ describe("a push", () => {
     expect(namesOf(gateway)).toEqual(["a"]);
     expect(gateway.nodes.failedConfigs.list()).toMatchObject([{ requestType: "big", node: "n", via: "push" }]);
   });
+
+  test("of which a gateway refused some is tried again after its restart, though the gateways share the rest", async () => {
+    const servers = keep(await NatsServer.start()).url;
+    const start = (pushableModules: string[]) => {
+      const cluster = nats({ servers, signingKey: "a key of the gateways alone, long enough", announceMs: 500 });
+      return startGateway({ name: "g", cluster, modules, pushableModules });
+    };
+    const strict = await start([]);
+    const functions = [echo("plain"), echo("hooked", { beforeExecute: "catalog.echo" })];
+    const node = keep(
+      await startServiceNode({ name: "n", modules, functions, workerPool: { threads: 1 }, cluster: nats({ servers }) }),
+    );
+    await node.connected();
+    expect(strict.nodes.failedConfigs.list()).toMatchObject([{ requestType: "hooked" }]);
+    expect((await node.verify())[0]?.outcome).toMatchObject({ outcome: "mismatch" });
+    await strict.stop();
+    const pushed = nextEvent("config.push");
+    const gateway = await start(["catalog"]);
+    expect((await pushed).metadata).toMatchObject({ node: "n", outcome: "accepted" });
+    expect([await answerOf(gateway, "plain"), await answerOf(gateway, "hooked")]).toEqual([1, 1]);
+    expect((await node.verify())[0]?.outcome).toEqual({ outcome: "matched" });
+  }, 20_000);
 
   test("that no gateway would take is refused where the node starts, with every fault", async () => {
     const long = "x".repeat(256);

@@ -98,6 +98,8 @@ export function openReceiver(options: ReceiverOptions = {}) {
     session,
     push,
     host: (config: FunConfigInput) => call(cache(), "add", { config: parseFunConfig(config) }),
+    /** The host deletes a function of the users. */
+    hostTakes: (requestType: string) => call(cache(), "delete", { service: "users", requestType, version: null }),
     /** The node comes, with what `notServed` leaves it. */
     async up(node: string) {
       live.add(node);

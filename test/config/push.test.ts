@@ -42,6 +42,29 @@ describe("a push", () => {
     expect(gateway.table()).toEqual({ "users get -": ["a"] });
   });
 
+  test("of which functions were refused is not skipped, and takes those that are right by now", async () => {
+    await using gateway = openReceiver();
+    using conflicts = recordEvents("config.push.conflict");
+    const functions = [fun("get"), fun("put")];
+    await gateway.host(fun("put"));
+    const refused = { accepted: 1, refused: [{ requestType: "put" }] };
+    const verify = () =>
+      new ConfigPusher({ service: "users", functions, configVersion: "1" }).verify(gateway.session("a"));
+    expect(await gateway.push("a", functions, { configVersion: "1" })).toMatchObject(refused);
+    expect(await verify()).toEqual({ outcome: "mismatch", gatewayVersion: "1" });
+    // Another node has pushed the same, so far as anybody can tell.
+    expect(await gateway.push("b", functions, { configVersion: "1" })).toMatchObject(refused);
+    await gateway.hostTakes("put");
+    expect(await verify()).toEqual({ outcome: "mismatch", gatewayVersion: "1" });
+    expect(await gateway.push("a", functions, { configVersion: "1" })).toEqual(accepted(2));
+    expect(gateway.table()).toEqual({ "users get -": ["a", "b"], "users put -": ["a"] });
+    expect([await verify(), await gateway.push("a", functions, { configVersion: "1" })]).toEqual([
+      { outcome: "matched" },
+      skipped,
+    ]);
+    expect(conflicts.messages).toEqual([]);
+  });
+
   test("without a version of its own has that of its contents", async () => {
     await using gateway = openReceiver();
     await gateway.push("a", [fun("get")]);

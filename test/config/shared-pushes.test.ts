@@ -75,6 +75,35 @@ describe("a push that one gateway accepted", () => {
     expect(two.sets.get("users", "a")?.isOwn).toBe(true);
   });
 
+  test("is not skipped where functions of it were refused: by the gateway itself before its restart, or by another", async () => {
+    const bucket = new Bucket();
+    const functions = [fun("get"), fun("hooked", { beforeExecute: "hooks.before" })];
+    await using strict = open(bucket);
+    const refused = { accepted: 1, refused: [{ requestType: "hooked" }] };
+    expect(await strict.push("a", functions, { configVersion: "1" })).toMatchObject(refused);
+    await strict.lose("a");
+    await using fixed = open(bucket, { pushableModules: new Set(["hooks"]) });
+    await idle();
+    expect(fixed.table()).toEqual({ "users get -": ["a"] });
+    expect(await fixed.push("a", functions, { configVersion: "1" })).toMatchObject({ accepted: 2 });
+    await idle();
+    // A third, which takes no more than the first did, knows that it lacks one of what is shared now.
+    await using third = open(bucket);
+    await idle();
+    expect(third.table()).toEqual({ "users get -": ["a"] });
+    expect(await third.push("a", functions, { configVersion: "1" })).toMatchObject(refused);
+  });
+
+  test("of which all was accepted is shared as it always was", async () => {
+    const bucket = new Bucket();
+    await using gateway = open(bucket);
+    await gateway.push("a", [fun("get")], { configVersion: "1" });
+    const entry = { service: "users", node: "a", configVersion: "1", functions: [shared("get")], pull: null };
+    expect([...bucket.entries.values()]).toEqual([entry]);
+    await gateway.push("a", [fun("get"), fun("wrong", { timeout: 1 })], { configVersion: "2" });
+    expect([...bucket.entries.values()]).toEqual([{ ...entry, configVersion: "2", count: 2 }]);
+  });
+
   test("is an echo to its author, which changes nothing", async () => {
     const bucket = new Bucket();
     let compiled = 0;

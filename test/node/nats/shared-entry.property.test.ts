@@ -18,13 +18,17 @@ import {
 const signer = new EntrySigner(["a secret of the gateways, 32 characters or more"], "gen_api");
 const name = fc.string({ minLength: 1, maxLength: 20, unit: "grapheme" });
 const stamp = fc.integer({ min: 0, max: 2 ** 50 });
-const push: fc.Arbitrary<AcceptedPush> = fc.record({
-  service: name,
-  node: name,
-  configVersion: name,
-  functions: fc.array(fc.jsonValue(), { maxLength: 5 }),
-  pull: fc.constant(null),
-});
+const push: fc.Arbitrary<AcceptedPush> = fc.record(
+  {
+    service: name,
+    node: name,
+    configVersion: name,
+    functions: fc.array(fc.jsonValue(), { maxLength: 5 }),
+    count: fc.nat(),
+    pull: fc.constant(null),
+  },
+  { requiredKeys: ["service", "node", "configVersion", "functions", "pull"] },
+);
 const partBytes = fc.integer({ min: 1, max: 200 });
 
 /** What is in the bucket for a push: key, value and parts. */
