@@ -1,10 +1,12 @@
+import { Waiters } from "../core/waiters.ts";
+
 /**
  * The services that a gateway was told to expect and that no node has pushed yet, and none was pulled from: until then
  * their functions are unavailable rather than unknown.
  */
 export class ExpectedServices {
   readonly #missing: Set<string>;
-  #waiting: (() => void)[] = [];
+  readonly #waiters = new Waiters();
 
   constructor(services: Iterable<string> = []) {
     this.#missing = new Set(services);
@@ -20,14 +22,19 @@ export class ExpectedServices {
     return [...this.#missing];
   }
 
-  /** Resolves when none is missing any more, at once if none is. */
+  /** Resolves when none is missing any more, at once if none is. @throws the error of {@link close} (as a rejection) */
   async allArrived(): Promise<void> {
-    if (this.#missing.size > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    if (this.#missing.size > 0) await this.#waiters.wait();
   }
 
   /** The service's functions are registered. */
   arrived(service: string): void {
     this.#missing.delete(service);
-    if (this.#missing.size === 0) for (const resolve of this.#waiting.splice(0)) resolve();
+    if (this.#missing.size === 0) this.#waiters.resolveAll();
+  }
+
+  /** Those that are missing do not come any more. */
+  close(error: Error): void {
+    this.#waiters.rejectAll(error);
   }
 }

@@ -18,6 +18,7 @@ import { FunctionSets, type PushedServiceStatus } from "../config/function-sets.
 import { pushDefaults } from "../config/push.ts";
 import { libraryError } from "../core/errors.ts";
 import { loadFunction } from "../core/load-function.ts";
+import { Waiters } from "../core/waiters.ts";
 import { nodeMonitor } from "../node/node-monitor.actor.ts";
 import { NodeSession, type NodeSessionHost, nodeSessionDefaults } from "../node/node-session.ts";
 import { maxNodes, NodeTable } from "../node/node-table.ts";
@@ -64,7 +65,8 @@ export class Cluster {
   readonly ready: Promise<void>;
   readonly #sources: ClusterSources;
   readonly #sets = new FunctionSets();
-  readonly #waiting = new Map<string, (() => void)[]>();
+  /** Those who wait for a node, whichever. */
+  readonly #waiters = new Waiters();
   #endpoint: GatewayEndpoint | null = null;
   #onOpen!: (ready: Promise<void> | undefined) => void;
   #sessions = 0;
@@ -101,12 +103,15 @@ export class Cluster {
     return call(this.#receiver, "ask", { name, body, node, services }, { timeoutMs: "infinity" });
   }
 
-  /** Resolves when the node can be called, at once if it can. */
+  /** Resolves when the node can be called, at once if it can. @throws the error of {@link close} (as a rejection) */
   async whenUp(node: string): Promise<void> {
-    if (this.table.isUp(node)) return;
-    await new Promise<void>((resolve) => {
-      this.#waiting.set(node, [...(this.#waiting.get(node) ?? []), resolve]);
-    });
+    while (!this.table.isUp(node)) await this.#waiters.wait();
+  }
+
+  /** The gateway has stopped: whoever waits for a node or for services waits in vain. */
+  close(error: Error): void {
+    this.expected.close(error);
+    this.#waiters.rejectAll(error);
   }
 
   /**
@@ -191,10 +196,8 @@ export class Cluster {
       leaving: () => table.leaving(),
       up: (session) => {
         table.up(session);
-        const node = session.identity?.node ?? "";
-        cast(this.#receiver, "nodeUp", node);
-        for (const resolve of this.#waiting.get(node) ?? []) resolve();
-        this.#waiting.delete(node);
+        cast(this.#receiver, "nodeUp", session.identity?.node ?? "");
+        this.#waiters.resolveAll();
       },
       down: (session, reason) => {
         table.down(session, reason);

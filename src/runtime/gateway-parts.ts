@@ -15,6 +15,7 @@ import type { StreamCall } from "../call/stream-call.ts";
 import { mainThreadStreams } from "../call/stream-on-main.ts";
 import { ConfigStore } from "../config/config-store.ts";
 import { Deadlines } from "../core/deadlines.ts";
+import { libraryError } from "../core/errors.ts";
 import { adminEndpoints } from "../diagnostics/admin-endpoints.ts";
 import { type AdminListener, createAdminListener } from "../diagnostics/admin-listener.actor.ts";
 import type { AdminRoute } from "../diagnostics/admin-route.ts";
@@ -183,6 +184,7 @@ export class GatewayParts {
     this.running.abortAll("stopped");
     this.diagnostics.close();
     this.#deadlines.close();
+    this.cluster.close(libraryError("stopped", `The gateway ${this.#options.name} has stopped`));
     await this.#pools.closed();
   }
 

@@ -100,12 +100,12 @@ export class Gateways {
   }
 
   #up(session: GatewaySession): void {
-    // The two were greeting each other when the node began to leave.
-    if (this.#isLeaving) session.close("the node stops");
     this.#sessions.add(session);
     const { node, clock, up } = this.#sources;
     gatewayUp.emit({ system_time: clock.systemTime() }, { node, gateway: session.gateway ?? "", peer: session.peer });
-    up(session);
+    // The two were greeting each other when the node began to leave. Told of as it is let in: it may end at once.
+    if (this.#isLeaving) session.close("the node stops");
+    else up(session);
   }
 
   #down(session: GatewaySession, reason: string): void {

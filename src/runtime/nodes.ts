@@ -21,7 +21,10 @@ export class Nodes {
     return this.#cluster.expected.missing();
   }
 
-  /** Resolves when every service of `expectServices` has been pushed or pulled, at once if they have. */
+  /**
+   * Resolves when every service of `expectServices` has been pushed or pulled, at once if they have. Rejects with a
+   * GenApiError `stopped` when the gateway stops before.
+   */
   servicesReady(): Promise<void> {
     return this.#cluster.expected.allArrived();
   }
@@ -36,7 +39,10 @@ export class Nodes {
     return this.#cluster.table.list();
   }
 
-  /** Resolves when the node is connected, at once if it is. */
+  /**
+   * Resolves when the node is connected, at once if it is. Rejects with a GenApiError `stopped` when the gateway stops
+   * before.
+   */
   whenUp(node: string): Promise<void> {
     return this.#cluster.whenUp(node);
   }

@@ -3,6 +3,7 @@ import type { PushOutcome } from "../config/push.ts";
 import { type Backoff, backoffMs } from "../core/backoff.ts";
 import type { Clock } from "../core/clock.ts";
 import { isGenApiError, toError } from "../core/errors.ts";
+import { Waiters } from "../core/waiters.ts";
 import type { GatewaySession } from "../node/gateway-session.ts";
 import { telemetryEvent } from "../telemetry/telemetry.ts";
 import { functionsOf } from "./modules.ts";
@@ -10,9 +11,6 @@ import { type ResolvedServiceNodeOptions, servicesOf } from "./service-node-opti
 
 const pushed = telemetryEvent("gateway.push");
 const failed = telemetryEvent("gateway.push.exception");
-
-/** What came of a push: one that is refused for what it is would be refused again. */
-type TriedPush = "taken" | "refused" | "failed";
 
 const backoff: Backoff = { firstMs: 500, maxMs: 30_000 };
 
@@ -42,10 +40,10 @@ export class StartupPush {
   readonly #clock: Clock;
   /** The timers of pushes that are tried again. */
   readonly #retries = new Map<GatewaySession, unknown>();
-  /** The gateways that have the functions. */
-  readonly #informed = new Set<GatewaySession>();
-  #waiting: { readonly resolve: () => void; readonly reject: (error: Error) => void }[] = [];
-  #closed: Error | null = null;
+  /** The gateways, each with the services that it is still to be told of. */
+  readonly #untold = new Map<GatewaySession, Set<ConfigPusher>>();
+  readonly #waiters = new Waiters();
+  #isStopped = false;
 
   /** @param isOn whether gateways are told before the node's first push by hand */
   constructor(node: string, pushers: readonly ConfigPusher[], isOn: boolean, clock: Clock) {
@@ -57,17 +55,19 @@ export class StartupPush {
 
   /** Resolves when a gateway has the functions. */
   async known(): Promise<void> {
-    if (this.#informed.size > 0) return;
-    if (this.#closed !== null) throw this.#closed;
-    await new Promise<void>((resolve, reject) => this.#waiting.push({ resolve, reject }));
+    const isTold = [...this.#untold.values()].some(({ size }) => size === 0);
+    if (!isTold) await this.#waiters.wait();
   }
 
   gatewayUp(session: GatewaySession): void {
-    void this.#pushAll(session, 1);
+    const pushers = this.#isOn ? this.#pushers : [];
+    this.#untold.set(session, new Set(pushers));
+    if (pushers.length === 0) this.#waiters.resolveAll();
+    else void this.#pushAll(session, 1);
   }
 
   gatewayDown(session: GatewaySession): void {
-    this.#informed.delete(session);
+    this.#untold.delete(session);
     this.#cancelRetry(session);
   }
 
@@ -81,16 +81,16 @@ export class StartupPush {
     return this.#push(pusher, session, options);
   }
 
-  /** Pushes nothing more. */
+  /** Pushes nothing more by itself. */
   stop(): void {
+    this.#isStopped = true;
     for (const session of [...this.#retries.keys()]) this.#cancelRetry(session);
   }
 
   /** Whoever waits for a gateway waits in vain. */
   close(error: Error): void {
-    this.#closed = error;
     this.stop();
-    for (const { reject } of this.#waiting.splice(0)) reject(error);
+    this.#waiters.rejectAll(error);
   }
 
   async #push(
@@ -113,39 +113,41 @@ export class StartupPush {
         },
       );
     }
+    if (!isRefused(outcome)) this.#told(session, pusher);
     return outcome;
   }
 
   async #pushAll(session: GatewaySession, attempt: number): Promise<void> {
     this.#cancelRetry(session);
-    const outcomes = new Set<TriedPush>();
-    if (this.#isOn) for (const pusher of this.#pushers) outcomes.add(await this.#tryPush(pusher, session));
-    if (!session.isUp || this.#closed !== null) return;
-    if (outcomes.has("failed")) {
-      const retry = () => void this.#pushAll(session, attempt + 1);
-      this.#retries.set(session, this.#clock.setTimeout(retry, backoffMs(backoff, attempt, Math.random())));
-      return;
+    let hasFailed = false;
+    for (const pusher of this.#pushers) {
+      if (this.#isStopped) return;
+      if (!(await this.#tryPush(pusher, session))) hasFailed = true;
     }
-    if (outcomes.has("refused")) return;
-    this.#informed.add(session);
-    for (const { resolve } of this.#waiting.splice(0)) resolve();
+    if (!hasFailed || !session.isUp || this.#isStopped) return;
+    const retry = () => void this.#pushAll(session, attempt + 1);
+    this.#retries.set(session, this.#clock.setTimeout(retry, backoffMs(backoff, attempt, Math.random())));
   }
 
-  async #tryPush(pusher: ConfigPusher, session: GatewaySession): Promise<TriedPush> {
+  /** @returns whether the gateway has decided: what it refused for what it is, it would refuse again */
+  async #tryPush(pusher: ConfigPusher, session: GatewaySession): Promise<boolean> {
     try {
-      const outcome = await this.#push(pusher, session);
-      // Not one of them was right: the gateway knows nothing of this service.
-      const isRefused = outcome.outcome === "accepted" && outcome.accepted === 0 && outcome.refused.length > 0;
-      return isRefused ? "refused" : "taken";
+      await this.#push(pusher, session);
+      return true;
     } catch (thrown) {
       const error = toError(thrown);
       const { service } = pusher;
       const metadata = { node: this.#node, gateway: session.gateway ?? "", service, error };
       failed.emit({ system_time: this.#clock.systemTime() }, metadata);
-      const isRefused =
-        isGenApiError(thrown) && (thrown.code === "permission_denied" || thrown.code === "invalid_request");
-      return isRefused ? "refused" : "failed";
+      return isGenApiError(thrown) && (thrown.code === "permission_denied" || thrown.code === "invalid_request");
     }
+  }
+
+  /** The gateway has this service's functions. */
+  #told(session: GatewaySession, pusher: ConfigPusher): void {
+    const untold = this.#untold.get(session);
+    untold?.delete(pusher);
+    if (untold?.size === 0) this.#waiters.resolveAll();
   }
 
   #cancelRetry(session: GatewaySession): void {
@@ -153,4 +155,9 @@ export class StartupPush {
     if (timer !== undefined) this.#clock.clearTimeout(timer);
     this.#retries.delete(session);
   }
+}
+
+/** Not one of them was right: the gateway knows nothing of this service. */
+function isRefused(outcome: PushOutcome): boolean {
+  return outcome.outcome === "accepted" && outcome.accepted === 0 && outcome.refused.length > 0;
 }

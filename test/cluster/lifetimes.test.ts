@@ -1,5 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { startGenApi } from "gen-api";
+import { link } from "gen-api/link";
 import { expect, test } from "vitest";
 import { NatsServer } from "../support/nats-server.ts";
 
@@ -25,4 +27,15 @@ test.each([
     trees: ["stopped", "stopped"],
   });
   expect(code).toBe(0);
+});
+
+test("whoever waits for a node or a service of a gateway that stops is told so, and who asks afterwards too", async () => {
+  const gateway = await startGenApi({ listen: { port: 0 }, cluster: link(), expectServices: ["users"] });
+  const waiting = [gateway.nodes.whenUp("a"), gateway.nodes.servicesReady()];
+  const told = Promise.allSettled(waiting);
+  await gateway.stop();
+  const stopped = { status: "rejected", reason: { code: "stopped" } };
+  expect(await told).toMatchObject([stopped, stopped]);
+  await expect(gateway.nodes.whenUp("a")).rejects.toMatchObject({ code: "stopped" });
+  await expect(gateway.nodes.servicesReady()).rejects.toMatchObject({ code: "stopped" });
 });
