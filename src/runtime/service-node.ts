@@ -14,6 +14,7 @@ import { Gateways } from "./gateways.ts";
 import { functionsOf, modulesOf } from "./modules.ts";
 import { builtInFunctions } from "./node-built-in.ts";
 import { NodeFunctions } from "./node-functions.ts";
+import { takeName } from "./program-names.ts";
 import {
   type ResolvedServiceNodeOptions,
   resolveServiceNodeOptions,
@@ -98,8 +99,8 @@ class RunningNode implements ServiceNode {
   readonly #gateways: Gateways;
   readonly #system: System;
   #stopping: Promise<Closed> | undefined;
-  /** Of the tracing that was attached to it. */
-  #detach: (() => void) | undefined;
+  /** Of what was attached to it. */
+  readonly #detach: (() => void)[] = [];
 
   constructor(options: ResolvedServiceNodeOptions) {
     const { name, clock, mfaAllowlist, pushToken, cluster } = options;
@@ -136,13 +137,15 @@ class RunningNode implements ServiceNode {
     this.closed = this.#system.closed.then(async (closed) => {
       this.#startupPush.close(libraryError("stopped", `The service node ${name} has stopped`));
       await this.#pools.closed();
-      this.#detach?.();
+      for (const detach of this.#detach) detach();
       return closed;
     });
   }
 
   async start(): Promise<void> {
-    this.#detach = this.#options.tracing?.attach(this.name);
+    const { tracing } = this.#options;
+    this.#detach.push(takeName(this.name, tracing !== undefined));
+    if (tracing !== undefined) this.#detach.push(tracing.attach(this.name));
     const configs = functionsOf(this.#options).map((input) => parseFunConfig(input));
     await Promise.all(configs.map((config) => this.#functions.add(config)));
     // Last: no gateway meets half a node.
