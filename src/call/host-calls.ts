@@ -89,7 +89,7 @@ export class HostCalls {
       signal?.addEventListener("abort", cancel, { once: true });
       if (timeoutMs !== undefined) {
         timer = this.#clock.setTimeout(() => {
-          giveUp(refusal("timeout", `Request timed out after ${timeoutMs} ms`, true));
+          giveUp(timedOut(timeoutMs));
         }, timeoutMs);
       }
       this.#handler.handle(payload, 0, caller, replyToHost(requestId, take));
@@ -112,13 +112,18 @@ export class HostCalls {
    */
   async *stream<Chunk = unknown>(
     request: HostRequest,
-    { signal }: Pick<HostCallOptions, "signal"> = {},
+    { signal, timeoutMs }: HostCallOptions = {},
   ): AsyncGenerator<Chunk, void, void> {
     if (signal?.aborted) throw new GenApiError("cancelled", cancelled.message, { code: "cancelled", canRetry: true });
     const caller = callerOf(request);
     const inbox = new Inbox<Chunk>();
     const cancel = () => caller.calls.abortAll("cancelled");
     signal?.addEventListener("abort", cancel, { once: true });
+    let timer: unknown;
+    if (timeoutMs !== undefined) {
+      const end = () => caller.calls.abortAll("cancelled", timedOut(timeoutMs));
+      timer = this.#clock.setTimeout(end, timeoutMs);
+    }
     try {
       this.#handler.handle(this.#payload(request), 0, caller, inbox);
       let hasBegun = false;
@@ -139,6 +144,7 @@ export class HostCalls {
         // Else an async request was accepted: its result follows.
       }
     } finally {
+      if (timer !== undefined) this.#clock.clearTimeout(timer);
       signal?.removeEventListener("abort", cancel);
       cancel();
     }
@@ -154,6 +160,10 @@ export class HostCalls {
       trace: request.trace,
     };
   }
+}
+
+function timedOut(timeoutMs: number): Failure {
+  return refusal("timeout", `Request timed out after ${timeoutMs} ms`, true);
 }
 
 /** @throws GenApiError with the Response's `error_code` as code */

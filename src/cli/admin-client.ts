@@ -1,4 +1,4 @@
-import { request } from "node:http";
+import { type IncomingMessage, request } from "node:http";
 import { CliError, exitCodes } from "./cli-error.ts";
 
 /** Where a gateway's admin listener is, and what it is told. */
@@ -8,14 +8,16 @@ export interface Target {
   readonly token: string | undefined;
 }
 
-/** An answer of the admin listener. */
-interface Answer {
-  readonly status: number;
-  readonly body: string;
+/** How a question is asked. */
+interface AskOptions {
+  /** Given up when nothing comes for so long. @default 10_000 */
+  readonly timeoutMs?: number;
+  /** Calls it off. */
+  readonly signal?: AbortSignal;
 }
 
-// The most that a gateway's answer may be; a tree with a million connections is smaller.
-const maxBytes = 512 * 1024 * 1024;
+// The most that one value of an answer may be; a tree with a million connections is smaller.
+const maxLength = 512 * 1024 * 1024;
 
 /** Asks a gateway's admin listener. Every failure is a CliError that says what to do about it. */
 export class AdminClient {
@@ -42,38 +44,68 @@ export class AdminClient {
   get<Value>(
     path: string,
     query: Readonly<Record<string, string | undefined>> = {},
-    timeoutMs = 10_000,
+    options?: AskOptions,
   ): Promise<Value> {
     const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
     const search = given.length === 0 ? "" : `?${new URLSearchParams(given)}`;
-    return this.#ask<Value>("GET", `${path}${search}`, undefined, timeoutMs);
+    return this.#first(this.#ask<Value>("GET", `${path}${search}`, undefined, options));
   }
 
-  post<Value>(path: string, body: unknown, timeoutMs = 10_000): Promise<Value> {
-    return this.#ask<Value>("POST", path, JSON.stringify(body), timeoutMs);
+  /** The answer to a question that has a body. */
+  post<Value>(path: string, body: unknown): Promise<Value> {
+    return this.#first(this.postForAll<Value>(path, body));
   }
 
-  async #ask<Value>(method: string, path: string, body: string | undefined, timeoutMs: number): Promise<Value> {
-    const { status, body: text } = await this.#send(method, path, body, timeoutMs);
-    let value: unknown;
+  /** All values of an answer, as they come, and no faster than they are taken. Leaving the loop breaks it off. */
+  postForAll<Value>(path: string, body: unknown, options?: AskOptions): AsyncGenerator<Value, void, void> {
+    return this.#ask<Value>("POST", path, JSON.stringify(body), options);
+  }
+
+  async #first<Value>(answer: AsyncIterable<Value>): Promise<Value> {
+    for await (const value of answer) return value;
+    throw this.#noGateway();
+  }
+
+  async *#ask<Value>(method: string, path: string, body: string | undefined, options: AskOptions = {}) {
+    const response = await this.#send(method, path, body, options);
+    const status = response.statusCode ?? 0;
     try {
-      value = JSON.parse(text);
-    } catch {
-      throw new CliError(`What answers at ${this.address} is no gateway's admin listener`, exitCodes.unreachable);
+      for await (const line of linesOf(response)) {
+        const value = this.#parsed(line);
+        if (status !== 200) throw this.#refusal(status, value);
+        yield value as Value;
+      }
+    } catch (error) {
+      if (error instanceof CliError) throw error;
+      const why = error instanceof Error ? error.message : String(error);
+      throw new CliError(`The gateway at ${this.address} broke off its answer: ${why}`, exitCodes.unreachable);
     }
-    if (status === 200) return value as Value;
+  }
+
+  #parsed(line: string): unknown {
+    try {
+      return JSON.parse(line);
+    } catch {
+      throw this.#noGateway();
+    }
+  }
+
+  #noGateway(): CliError {
+    return new CliError(`What answers at ${this.address} is no gateway's admin listener`, exitCodes.unreachable);
+  }
+
+  #refusal(status: number, value: unknown): CliError {
     const message = (value as { error?: { message?: unknown } } | null)?.error?.message;
     const said = typeof message === "string" ? message : `HTTP status ${status}`;
     if (status === 401) {
-      throw new CliError(`The gateway at ${this.address} does not know this token: ${said}`, exitCodes.refused);
+      return new CliError(`The gateway at ${this.address} does not know this token: ${said}`, exitCodes.refused);
     }
-    if (status === 403) throw new CliError(`The gateway at ${this.address} refused: ${said}`, exitCodes.refused);
-    throw new CliError(said, status === 400 ? exitCodes.usage : exitCodes.failed);
+    if (status === 403) return new CliError(`The gateway at ${this.address} refused: ${said}`, exitCodes.refused);
+    return new CliError(said, status === 400 ? exitCodes.usage : exitCodes.failed);
   }
 
-  #send(method: string, path: string, body: string | undefined, timeoutMs: number): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      const fail = (message: string) => reject(new CliError(message, exitCodes.unreachable));
+  #send(method: string, path: string, body: string | undefined, { timeoutMs = 10_000, signal }: AskOptions) {
+    return new Promise<IncomingMessage>((resolve, reject) => {
       const headers = {
         host: "host" in this.#target ? `${this.#target.host}:${this.#target.port}` : "localhost",
         authorization: `Bearer ${this.#token}`,
@@ -81,21 +113,12 @@ export class AdminClient {
           ? {}
           : { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) }),
       };
-      const sent = request({ ...connectTo(this.#target), method, path, headers, agent: false }, (response) => {
-        const chunks: Buffer[] = [];
-        let bytes = 0;
-        response.on("data", (chunk: Buffer) => {
-          bytes += chunk.length;
-          if (bytes > maxBytes) sent.destroy(new Error("the answer is too long"));
-          else chunks.push(chunk);
-        });
-        response.on("end", () =>
-          resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") }),
-        );
-        response.on("error", (error) => fail(`The gateway at ${this.address} broke off its answer: ${error.message}`));
-      });
+      const called = signal === undefined ? {} : { signal };
+      const sent = request({ ...connectTo(this.#target), method, path, headers, agent: false, ...called }, resolve);
       sent.setTimeout(timeoutMs, () => sent.destroy(new Error(`nothing came for ${timeoutMs} ms`)));
-      sent.on("error", (error: NodeJS.ErrnoException) => fail(this.#unreachable(error)));
+      sent.on("error", (error: NodeJS.ErrnoException) =>
+        reject(new CliError(this.#unreachable(error), exitCodes.unreachable)),
+      );
       sent.end(body);
     });
   }
@@ -123,4 +146,20 @@ function targetOf(address: string) {
     throw new CliError(`An address is HOST:PORT or unix:PATH, got ${JSON.stringify(address)}`, exitCodes.usage);
   }
   return { host, port: Number(port) };
+}
+
+/** Each of its values is a line. @throws what breaks it off */
+async function* linesOf(response: IncomingMessage): AsyncGenerator<string, void, void> {
+  response.setEncoding("utf8");
+  let line = "";
+  for await (const text of response as AsyncIterable<string>) {
+    const [end = "", ...others] = text.split("\n");
+    line += end;
+    if (line.length > maxLength) throw new Error("it is too long");
+    for (const next of others) {
+      yield line;
+      line = next;
+    }
+  }
+  if (line !== "") yield line;
 }

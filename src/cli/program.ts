@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import type { ReadStream, WriteStream } from "node:tty";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { TreeNode } from "../actor/tree-node.ts";
@@ -10,8 +11,8 @@ import type { RequestInspection } from "../diagnostics/inspect-request.ts";
 import type { RateLimitStatus } from "../policy/rate-limiter.ts";
 import type { WorkerPoolStatus } from "../worker/worker-pool-options.ts";
 import { AdminClient } from "./admin-client.ts";
-import { exitCodes } from "./cli-error.ts";
-import { jsonText } from "./text.ts";
+import { CliError, exitCodes } from "./cli-error.ts";
+import { jsonLine, jsonText } from "./text.ts";
 import { readTop, showTop } from "./top.ts";
 import { topView } from "./top-view.ts";
 import { treeView } from "./tree-view.ts";
@@ -42,9 +43,9 @@ interface RequestOptions {
 
 /**
  * The commands of `gen-api`. A command sets `process.exitCode` where its answer says no.
- * @param write takes what is printed
+ * @param write prints to stdout; returns false where whoever prints more should wait for its "drain"
  */
-export function createProgram(version: string, write: (text: string) => void): Command {
+export function createProgram(version: string, write: (text: string) => boolean): Command {
   const program = new Command("gen-api")
     .description("Looks into a running gen-api gateway, over its admin listener.")
     .version(version)
@@ -147,14 +148,22 @@ export function createProgram(version: string, write: (text: string) => void): C
       print(options, inspection, inspectionView);
       failWhen(inspection.outcome !== "would_run");
     });
-  requestCommand("call", 'calls a function; the gateway has to list "call" in adminActions')
-    .option("--timeout <ms>", "how long to wait, milliseconds", milliseconds, 30_000)
+  requestCommand("call", 'calls a function, a stream to its end; the gateway has to list "call" in adminActions')
+    .option("--timeout <ms>", "how long all of it may take, milliseconds", milliseconds, 30_000)
     .action(async (service: string, type: string, args: unknown, _options, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions & RequestOptions & { readonly timeout: number }>();
       const body = { ...requestOf(service, type, args, options), timeoutMs: options.timeout };
-      const response = await clientOf(options).post<Response>("/api/call", body, options.timeout + 5_000);
-      print(options, response, responseView);
-      failWhen(!response.success);
+      // The gateway ends it in time; this is for one that does not answer any more.
+      const silence = { timeoutMs: options.timeout + 5_000 };
+      let isOver = false;
+      for await (const response of clientOf(options).postForAll<Response>("/api/call", body, silence)) {
+        const text = options.json ? jsonLine(response) : responseView(response);
+        // A stream goes on when what it has sent was taken.
+        if (text !== null && !write(text)) await once(process.stdout, "drain");
+        isOver = !response.has_more;
+        failWhen(!response.success);
+      }
+      if (!isOver) throw new CliError("The gateway broke off the stream", exitCodes.unreachable);
     });
   program
     .command("rl")

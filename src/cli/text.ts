@@ -16,7 +16,16 @@ export function plain(value: unknown): string {
 
 /** A value as JSON, of which nothing reaches the terminal as a control character either. */
 export function jsonText(value: unknown): string {
-  return JSON.stringify(value, null, 2).replace(
+  return plainJson(JSON.stringify(value, null, 2));
+}
+
+/** As {@link jsonText}, in one line. */
+export function jsonLine(value: unknown): string {
+  return plainJson(JSON.stringify(value));
+}
+
+function plainJson(json: string): string {
+  return json.replace(
     /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );

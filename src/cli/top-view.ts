@@ -9,8 +9,16 @@ export interface TopReading {
   readonly statistics: Statistics;
 }
 
-/** The screen of `top`. @param before the last reading; null at the first, which has no rates */
-export function topView({ health, statistics }: TopReading, before: TopReading | null): string {
+/**
+ * The screen of `top`.
+ * @param before the last reading; null at the first, which has no rates
+ * @param status how the gateway is now
+ */
+export function topView(
+  { health, statistics }: TopReading,
+  before: TopReading | null,
+  status: string = health.status,
+): string {
   const { gateway, uptimeMs, requests, streams, connections, nodes, eventLoop, memory, functions, restarts } =
     statistics;
   const was = before?.statistics;
@@ -26,7 +34,7 @@ export function topView({ health, statistics }: TopReading, before: TopReading |
     .sort(([, one], [, other]) => other - one)
     .map(([code, count]) => `${plain(code)} ${number(count)}`);
   return [
-    `${paint("bold", plain(gateway))}  ${state(health.status)}  up ${duration(uptimeMs)}`,
+    `${paint("bold", plain(gateway))}  ${state(status)}  up ${duration(uptimeMs)}`,
     "",
     row(
       "requests",

@@ -1,9 +1,10 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ReadStream, WriteStream } from "node:tty";
 import type { Health } from "../diagnostics/health.ts";
 import type { Statistics } from "../diagnostics/statistics.ts";
 import type { AdminClient } from "./admin-client.ts";
 import { CliError } from "./cli-error.ts";
-import { paint } from "./text.ts";
+import { duration, paint } from "./text.ts";
 import { type TopReading, topView } from "./top-view.ts";
 
 const csi = "\u001b[";
@@ -14,18 +15,22 @@ const home = `${csi}H`;
 const toEndOfLine = `${csi}K`;
 const toEndOfScreen = `${csi}J`;
 
-/** Asks a gateway how it is, once. */
-export async function readTop(client: AdminClient): Promise<TopReading> {
+// How long an answer takes before it is told that none comes, and how often that is told.
+const silenceMs = 1_000;
+
+/** Asks a gateway how it is, once. @param signal calls it off */
+export async function readTop(client: AdminClient, signal?: AbortSignal): Promise<TopReading> {
+  const options = signal === undefined ? {} : { signal };
   const [health, statistics] = await Promise.all([
-    client.get<Health>("/api/health"),
-    client.get<Statistics>("/api/statistics"),
+    client.get<Health>("/api/health", {}, options),
+    client.get<Statistics>("/api/statistics", {}, options),
   ]);
   return { health, statistics };
 }
 
 /**
  * Shows how a gateway is until somebody types q or Ctrl+C, or the process is told to end. While the gateway does not
- * answer the screen says so, and it is asked again.
+ * answer the screen says so and for how long, and it is asked again.
  *
  * @throws CliError when it does not answer the first time
  */
@@ -38,61 +43,60 @@ export async function showTop(
   let reading = await readTop(client);
   let before: TopReading | null = null;
   let problem = "";
-  let isOver = false;
-  let quit: () => void = () => undefined;
-  const over = new Promise<void>((resolve) => {
-    quit = () => {
-      isOver = true;
-      resolve();
-    };
-  });
+  /** When it was first asked what it has not answered; null: it has answered everything. */
+  let askedAt: number | null = null;
+  const over = new AbortController();
+  const { signal } = over;
+  const quit = () => over.abort();
   const typed = (data: Buffer) => {
-    if (["q", "Q", "\u0003", "\u0004"].includes(data.toString())) quit();
+    if (["q", "Q", "\u0003", "\u0004"].includes(data.toString().charAt(0))) quit();
   };
   const draw = () => {
-    const hint = paint("dim", `every ${intervalMs / 1_000} s; q quits`);
-    const lines = [...topView(reading, before).split("\n"), "", problem === "" ? hint : paint("red", problem)];
+    const silentMs = askedAt === null ? 0 : performance.now() - askedAt;
+    const silence = silentMs < silenceMs ? "" : `The gateway has not answered for ${duration(silentMs)}; q quits`;
+    const wrong = [problem, silence].filter((text) => text !== "").join(". ");
+    const view = wrong === "" ? topView(reading, before) : topView(reading, before, "no answer");
+    const below = wrong === "" ? paint("dim", `every ${intervalMs / 1_000} s; q quits`) : paint("red", wrong);
+    const lines = [...view.split("\n"), "", below];
     // A terminal that does not know its size says 0.
     const shown = output.rows > 1 ? lines.slice(0, output.rows - 1) : lines;
     output.write(home + shown.map((line) => `${line}${toEndOfLine}\n`).join("") + toEndOfScreen);
   };
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-  for (const signal of signals) process.on(signal, quit);
+  for (const name of signals) process.on(name, quit);
   input.setRawMode(true);
   input.on("data", typed);
   input.resume();
   output.write(enter);
   output.on("resize", draw);
+  const ticking = setInterval(() => {
+    if (askedAt !== null) draw();
+  }, silenceMs);
   try {
     draw();
-    while (!isOver) {
-      await Promise.race([over, pause(intervalMs, over)]);
-      if (isOver) break;
+    while (!signal.aborted) {
       try {
-        const next = await readTop(client);
+        await sleep(intervalMs, undefined, { signal });
+        askedAt ??= performance.now();
+        const next = await readTop(client, signal);
         before = reading;
         reading = next;
         problem = "";
+        askedAt = null;
       } catch (error) {
+        if (signal.aborted) return;
         if (!(error instanceof CliError)) throw error;
         problem = error.message;
       }
-      if (!isOver) draw();
+      draw();
     }
   } finally {
+    clearInterval(ticking);
     output.off("resize", draw);
     output.write(leave);
     input.off("data", typed);
     input.setRawMode(false);
     input.pause();
-    for (const signal of signals) process.off(signal, quit);
+    for (const name of signals) process.off(name, quit);
   }
-}
-
-/** Resolves after `ms`; its timer goes when `over` comes first. */
-function pause(ms: number, over: Promise<void>): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    void over.then(() => clearTimeout(timer));
-  });
 }

@@ -1,12 +1,12 @@
 import type { Response } from "../call/response.ts";
+import type { CacheStatus } from "../diagnostics/cache-status.ts";
 import type { CallFlow, CallFlowSummary } from "../diagnostics/call-flow.ts";
 import type { ClusterView } from "../diagnostics/cluster-view.ts";
-import type { CacheStatus } from "../diagnostics/cache-status.ts";
 import type { Health } from "../diagnostics/health.ts";
 import type { RequestInspection } from "../diagnostics/inspect-request.ts";
 import type { RateLimitStatus } from "../policy/rate-limiter.ts";
 import type { WorkerPoolStatus } from "../worker/worker-pool-options.ts";
-import { duration, jsonText, number, paint, plain, state, table } from "./text.ts";
+import { duration, jsonLine, jsonText, number, paint, plain, state, table } from "./text.ts";
 
 /** Whether all is well, and what is not. */
 export function healthView({ status, isReady, reasons }: Health): string {
@@ -67,10 +67,11 @@ export function inspectionView({ outcome, isCertain, error, stages }: RequestIns
   ].join("\n");
 }
 
-/** What a call came to. */
-export function responseView({ success, result, error, error_code, reason }: Response): string {
-  if (success) return jsonText(result);
-  return paint("red", plain(`${error_code}${reason === undefined ? "" : ` (${reason})`}: ${error}`));
+/** What a call came to, or a chunk of a stream in one line; null where a stream ends. */
+export function responseView({ success, result, error, error_code, reason, async, has_more }: Response) {
+  if (!success) return paint("red", plain(`${error_code}${reason === undefined ? "" : ` (${reason})`}: ${error}`));
+  if (!async) return jsonText(result);
+  return has_more ? jsonLine(result) : null;
 }
 
 /** How much a user has used of the limits by user id. */

@@ -1,6 +1,5 @@
 import type { TreeNode } from "../actor/tree-node.ts";
-import type { HostCallOptions, HostRequest } from "../call/host-calls.ts";
-import type { Response } from "../call/response.ts";
+import type { HostCalls, HostRequest } from "../call/host-calls.ts";
 import { libraryError } from "../core/errors.ts";
 import type { RateLimit } from "../policy/rate-limit.ts";
 import type { RateLimitStatus } from "../policy/rate-limiter.ts";
@@ -8,6 +7,7 @@ import type { RateLimiterConfig } from "../policy/rate-limiter-options.ts";
 import { callOf, inspectedRequestOf, maxCallMs } from "./admin-requests.ts";
 import { type AdminRequest, type AdminRoute, json } from "./admin-route.ts";
 import type { Diagnostics } from "./diagnostics.ts";
+import { responseLines } from "./response-lines.ts";
 
 /** What the admin listener's own endpoints answer from. */
 export interface AdminSources {
@@ -16,12 +16,13 @@ export interface AdminSources {
   rlStatus(userId: string): RateLimitStatus[];
   rlGlobal(): Promise<readonly RateLimit[]>;
   rlConfig(): RateLimiterConfig;
-  /** Calls a function; null where that is not allowed. */
-  readonly request: ((request: HostRequest, options: HostCallOptions) => Promise<Response>) | null;
+  /** Calls functions; null where that is not allowed. */
+  readonly calls: Pick<HostCalls, "request" | "stream"> | null;
 }
 
 /** The admin listener's endpoints: what a Runtime tells of itself, as JSON. */
 export function adminEndpoints({ diagnostics, ...sources }: AdminSources): readonly AdminRoute[] {
+  let streams = 0;
   return [
     get("/api/health", () => diagnostics.health()),
     get("/api/statistics", () => diagnostics.statistics()),
@@ -46,18 +47,24 @@ export function adminEndpoints({ diagnostics, ...sources }: AdminSources): reado
     {
       method: "POST",
       path: "/api/inspect",
-      answer: ({ body }) => json(diagnostics.inspectRequest(inspectedRequestOf(body))),
+      answer: async ({ body }) => json(diagnostics.inspectRequest(inspectedRequestOf(body))),
     },
     {
       method: "POST",
       path: "/api/call",
       timeoutMs: maxCallMs + 1_000,
       async answer({ body, signal }) {
-        if (sources.request === null) {
+        const { calls } = sources;
+        if (calls === null) {
           throw libraryError("permission_denied", 'Calls are allowed only where the option adminActions lists "call"');
         }
         const { request, timeoutMs } = callOf(body);
-        return json(await sources.request(request, { signal, timeoutMs }));
+        if (!isStream(diagnostics, request)) return json(await calls.request(request, { signal, timeoutMs }));
+        const named = { requestId: `admin-${++streams}`, ...request };
+        return {
+          contentType: "application/x-ndjson; charset=utf-8",
+          pieces: responseLines(calls, named, { signal, timeoutMs }),
+        };
       },
     },
   ];
@@ -65,6 +72,11 @@ export function adminEndpoints({ diagnostics, ...sources }: AdminSources): reado
 
 function get(path: string, read: (request: AdminRequest) => unknown): AdminRoute {
   return { method: "GET", path, answer: async (request) => json(await read(request)) };
+}
+
+function isStream(diagnostics: Diagnostics, { service, requestType, version = null }: HostRequest): boolean {
+  const flow = diagnostics.callFlow(service, requestType, version);
+  return flow !== "not_found" && flow.responseType === "stream";
 }
 
 function required(query: URLSearchParams, name: string): string {

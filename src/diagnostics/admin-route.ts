@@ -15,15 +15,21 @@ export interface AdminAnswer {
   readonly body: string;
 }
 
+/** An answer that goes on: its pieces are sent as they come, and no faster than they are taken. */
+export interface AdminPieces {
+  readonly contentType: string;
+  readonly pieces: AsyncIterable<string>;
+}
+
 /** One path of the admin listener. */
 export interface AdminRoute {
   readonly method: "GET" | "POST";
   /** The whole path: `/metrics`. */
   readonly path: string;
-  /** How long it may take, milliseconds. @default 10_000 */
+  /** How long it may take, all pieces included, milliseconds. @default 10_000 */
   readonly timeoutMs?: number;
   /** A GenApiError that it throws is told as such, anything else as `internal`. */
-  answer(request: AdminRequest): AdminAnswer | Promise<AdminAnswer>;
+  answer(request: AdminRequest): Promise<AdminAnswer | AdminPieces>;
 }
 
 /** An answer of JSON. */

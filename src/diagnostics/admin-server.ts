@@ -7,7 +7,8 @@ import { telemetryEvent } from "../telemetry/telemetry.ts";
 import { readBody } from "./admin-body.ts";
 import { AdminConnections } from "./admin-connections.ts";
 import { adminGuard } from "./admin-guard.ts";
-import { type AdminAnswer, type AdminRoute, json } from "./admin-route.ts";
+import { type AdminAnswer, type AdminPieces, type AdminRequest, type AdminRoute, json } from "./admin-route.ts";
+import { send, sendPieces } from "./send-answer.ts";
 
 const refuse = telemetryEvent("admin.refuse");
 const exception = telemetryEvent("admin.exception");
@@ -155,11 +156,17 @@ function requestListener(options: AdminServerOptions, connections: AdminConnecti
     const body = method === "POST" ? await readBody(request) : { value: undefined };
     if (response.destroyed) return;
     if ("refused" in body) send(response, request, body.refused);
-    else send(response, request, await ask(route, new URLSearchParams(query.join("?")), body.value, response));
+    else await serve(route, { query: new URLSearchParams(query.join("?")), body: body.value }, request, response);
   };
 
-  async function ask(route: AdminRoute, query: URLSearchParams, body: unknown, response: ServerResponse) {
+  async function serve(
+    route: AdminRoute,
+    asked: Omit<AdminRequest, "signal">,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
     const controller = new AbortController();
+    const { signal } = controller;
     const abort = () => controller.abort();
     response.once("close", abort);
     const { timeoutMs = answerMs } = route;
@@ -171,35 +178,23 @@ function requestListener(options: AdminServerOptions, connections: AdminConnecti
       }, timeoutMs);
     });
     try {
-      return await Promise.race([route.answer({ query, body, signal: controller.signal }), late]);
+      const answer = await Promise.race([answerOf(route, { ...asked, signal }), late]);
+      if ("pieces" in answer) await sendPieces(response, answer, signal);
+      else send(response, request, answer);
+    } finally {
+      clock.clearTimeout(timer);
+    }
+  }
+
+  async function answerOf(route: AdminRoute, asked: AdminRequest): Promise<AdminAnswer | AdminPieces> {
+    try {
+      return await route.answer(asked);
     } catch (thrown) {
       if (isGenApiError(thrown)) return errorAnswer(statusOf(thrown), thrown.code, messageOf(thrown));
       exception.emit({ system_time: clock.systemTime() }, { gateway, path: route.path, error: toError(thrown) });
       return errorAnswer(500, "internal", "Internal Server Error");
-    } finally {
-      clock.clearTimeout(timer);
-      response.off("close", abort);
     }
   }
-}
-
-function send(
-  response: ServerResponse,
-  request: IncomingMessage,
-  { status = 200, contentType, body }: AdminAnswer,
-  headers: Readonly<Record<string, string>> = {},
-): void {
-  if (response.destroyed) return;
-  response.writeHead(status, {
-    "content-type": contentType,
-    "content-length": Buffer.byteLength(body),
-    "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
-    // What is left of a body that was not read must not be taken for the next request.
-    ...(request.complete || request.method === "GET" ? {} : { connection: "close" }),
-    ...headers,
-  });
-  response.end(request.method === "HEAD" ? "" : body);
 }
 
 function errorAnswer(status: number, code: ErrorCode, message: string): AdminAnswer {

@@ -198,7 +198,7 @@ export class GatewayParts {
       rlStatus: (user) => rateLimiter.status(user, undefined, "userId"),
       rlGlobal: async () => rateLimiter.getGlobalLimits(),
       rlConfig: () => rateLimiter.getConfig(),
-      request: adminActions.has("call") ? (request, options) => hostCalls.request(request, options) : null,
+      calls: adminActions.has("call") ? hostCalls : null,
     });
     return metrics === undefined ? endpoints : [...endpoints, metricsRoute(metrics)];
   }

@@ -50,6 +50,23 @@ test("a call that its host gave up counts as what the host was answered; to its 
   expect(counts.totals).toEqual({ succeeded: 0, failed: { timeout: 1 } });
 });
 
+test("a stream that takes longer than its host waits ends as `timeout`, cancelled, after the chunks that had come", async () => {
+  const { pipeline, clock, streams, counts } = await pipelineOf({ ...echo, responseType: "stream" });
+  const host = new HostCalls(pipeline, clock);
+  const stream = host.stream(named, { timeoutMs: 500 });
+  const first = stream.next();
+  streams[0]?.stream.chunk('"a"');
+  streams[0]?.stream.chunk('"b"');
+  expect(await first).toMatchObject({ value: "a" });
+  clock.advance(500);
+  expect(streams[0]?.cancelled).toBe("cancelled");
+  expect(await stream.next()).toMatchObject({ value: "b" });
+  const error = { code: "timeout", message: "Request timed out after 500 ms" };
+  await expect(stream.next()).rejects.toMatchObject(error);
+  expect(counts.totals).toEqual({ succeeded: 0, failed: { timeout: 1 } });
+  expect(clock.pending).toBe(0);
+});
+
 test("a stream that was asked for as a call is ended, and counts as the invalid request it was", async () => {
   const { pipeline, clock, streams, counts } = await pipelineOf({ ...echo, responseType: "stream" });
   expect(await new HostCalls(pipeline, clock).request(named)).toMatchObject({

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { adminOf, adminToken } from "../support/admin.ts";
 import { keep, startGateway, startNode } from "../support/cluster.ts";
 import { startTestGateway } from "../support/gateway.ts";
+import { recordEvents } from "../support/record-events.ts";
 
 const main = new URL("../../dist/cli/main.js", import.meta.url).pathname;
 
@@ -113,6 +114,43 @@ gen_api              running
     expect(JSON.parse(out)).toMatchObject({ success: false, error_code: "timeout" });
   });
 
+  test("call prints a stream's chunks, one in a line, as they come, and ends as the stream does", async () => {
+    expect(await ask("call", "test", "count", '{"to":3}')).toEqual({ code: 0, out: "1\n2\n3\n", err: "" });
+    expect(await ask("call", "test", "count", '{"to":0}')).toEqual({ code: 0, out: "", err: "" });
+    const late = await ask("call", "test", "quiet", "--timeout", "200");
+    expect(late).toEqual({ code: 1, out: '"hello"\ntimeout: Request timed out after 200 ms\n', err: "" });
+    expect(await ask("call", "test", "count")).toMatchObject({
+      code: 1,
+      out: expect.stringMatching(/^invalid_argument: .*\n$/),
+    });
+    const { out } = await ask("call", "test", "count", '{"to":2}', "--json");
+    const responses = out
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(responses).toMatchObject([
+      { success: true, result: 1, has_more: true },
+      { success: true, result: 2, has_more: true },
+      { success: true, result: null, has_more: false },
+    ]);
+  });
+
+  test.each(["Ctrl+C", "a closed pipe"])("%s cancels a stream at the gateway", async (how) => {
+    using events = recordEvents("executor.request.stop");
+    const endless = ["call", "test", "count", '{"to":1e15}'];
+    const child = spawn(process.execPath, [main, ...(how === "Ctrl+C" ? ["call", "test", "quiet"] : endless)], {
+      env: { ...inherited, ...envOf(gateway) },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const ended = once(child, "close");
+    await once(child.stdout, "data");
+    if (how === "Ctrl+C") child.kill("SIGINT");
+    else child.stdout.destroy();
+    expect(await ended).toEqual(how === "Ctrl+C" ? [null, "SIGINT"] : [0, null]);
+    await expect.poll(() => gateway.statistics()).toMatchObject({ streams: { open: 0 }, requests: { inFlight: 0 } });
+    expect(events.messages.map(({ metadata }) => metadata)).toMatchObject([{ error_code: "cancelled" }]);
+  });
+
   test("inspect says what would happen, and its exit code too", async () => {
     const good = await ask("inspect", "test", "add", '{"a":1,"b":2}');
     expect(good).toMatchObject({ code: 0, out: expect.stringMatching(/^would_run\n/) });
@@ -165,6 +203,25 @@ gen_api              running
     expect(shown.startsWith("\u001b[?1049h\u001b[?25l")).toBe(true);
     expect(shown.trimEnd().endsWith("\u001b[?7h\u001b[?25h\u001b[?1049l")).toBe(true);
     expect(stripVTControlCharacters(shown)).toContain("event loop");
+  });
+
+  test("top says that a gateway which hangs does not answer, and since when; q works all the same", async () => {
+    let asked = 0;
+    const hanging = createServer(({ url }, response) => {
+      asked++;
+      // The first look is answered, the second is not.
+      if (asked <= 2) response.end(JSON.stringify(url === "/api/health" ? gateway.health() : gateway.statistics()));
+    }).listen(0, "127.0.0.1");
+    await once(hanging, "listening");
+    const env = { ...envOf(gateway), GEN_API_ADMIN: `127.0.0.1:${(hanging.address() as AddressInfo).port}` };
+    const typing = { after: /The gateway has not answered for 2 s/g, times: 1, type: "q" };
+    const shown = stripVTControlCharacters(await terminal(["top", "--interval", "100"], env, typing));
+    expect(shown).toMatch(/^gen_api@127\.0\.0\.1 {2}ok {2}up /m);
+    expect(shown).toMatch(/^gen_api@127\.0\.0\.1 {2}no answer {2}up /m);
+    // What it would have said ten seconds later.
+    expect(shown).not.toContain("nothing came for 10000 ms");
+    expect(asked).toBe(4);
+    hanging.close();
   });
 });
 

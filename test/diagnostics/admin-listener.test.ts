@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, request } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -129,8 +129,10 @@ describe("a call by way of the admin listener", () => {
 
   test("is refused unless adminActions lists it", async () => {
     const gateway = await startWithAdmin();
-    const { status, json } = await postAdmin(gateway, "/api/call", add);
-    expect([status, json.error.code]).toEqual([403, "permission_denied"]);
+    for (const call of [add, { service: "test", requestType: "count", args: { to: 1 } }]) {
+      const { status, json } = await postAdmin(gateway, "/api/call", call);
+      expect([status, json.error.code]).toEqual([403, "permission_denied"]);
+    }
     expect(gateway.statistics().requests.total).toBe(0);
   });
 
@@ -141,6 +143,37 @@ describe("a call by way of the admin listener", () => {
     expect((await postAdmin(gateway, "/api/call", whoami)).json).toMatchObject({ success: true });
     const nobody = { ...whoami, userId: null };
     expect((await postAdmin(gateway, "/api/call", nobody)).json).toMatchObject({ error_code: "permission_denied" });
+  });
+
+  test("of a stream is answered with a Response in a line for each chunk, no more of them than are taken", async () => {
+    const chunk = `${"x".repeat(100_000)}`;
+    const code = `export function* chunks() { for (;;) yield ${JSON.stringify(chunk)}; }`;
+    const modules = { m: `data:text/javascript,${encodeURIComponent(code)}` };
+    const config = { service: "s", nodes: "local", runOn: "main", responseType: "stream", timeout: 5_000 } as const;
+    const gateway = await startWithAdmin({
+      adminActions: ["call"],
+      modules,
+      functions: [{ ...config, requestType: "chunks", mfa: "m.chunks" }],
+      workerPool: { threads: 1, streamStallTimeoutMs: 100 },
+    });
+    const { port } = adminOf(gateway) as { port: number };
+    const headers = { authorization: `Bearer ${adminToken}`, "content-type": "application/json" };
+    const asking = request({ port, host: "127.0.0.1", method: "POST", path: "/api/call", headers });
+    using events = recordEvents("stream.stop");
+    asking.end(JSON.stringify({ service: "s", requestType: "chunks", requestId: "r" }));
+    const [answer] = (await once(asking, "response")) as [IncomingMessage];
+    // Nobody reads: the producer stops, and its stream ends as any that nobody reads.
+    await expect.poll(() => events.messages.length).toBe(1);
+    let text = "";
+    for await (const data of answer.setEncoding("utf8")) text += data;
+    expect(answer.headers["content-type"]).toBe("application/x-ndjson; charset=utf-8");
+    const responses = text
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(responses[0]).toMatchObject({ request_id: "r", success: true, result: chunk, has_more: true });
+    expect(responses.at(-1)).toMatchObject({ request_id: "r", error_code: "cancelled", has_more: false });
+    expect(events.messages[0]?.measurements).toEqual({ duration_us: expect.any(Number), chunks: responses.length - 1 });
   });
 
   test("is cancelled when whoever asked is gone", async () => {
