@@ -181,6 +181,7 @@ class RunningNode implements ServiceNode {
     return this.#stopping;
   }
 
+  /** Asks all gateways at once, each for one service after another: a gateway takes few pushes of a node at a time. */
   async #askAll<Outcome>(
     ask: (pusher: ConfigPusher, session: GatewaySession) => Promise<Outcome>,
   ): Promise<FromGateway<Outcome>[]> {

@@ -130,6 +130,29 @@ describe("a push", () => {
     expect(gateway.nodes.list()).toMatchObject([{ node: "n", services: ["catalog", "other"] }]);
   });
 
+  test("by hand takes a node of many services, to several gateways; one that is refused keeps no other back", async () => {
+    const gateways = [await startGateway({ name: "g1" }), await startGateway({ name: "g2", maxFunctionsPerPush: 1 })];
+    const ofService = (number: number) => echo("a", { service: `s${number}` });
+    const six = Array.from({ length: 6 }, (_, index) => ofService(index + 1));
+    const node = await startNode(gateways, { name: "n", modules, functions: six, pushOnStartup: false });
+    await expect.poll(() => node.gateways.length).toBe(2);
+    const pushed = await node.push();
+    expect(pushed.map(({ service }) => service)).toEqual([1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6].map((n) => `s${n}`));
+    const accepted = { outcome: "accepted", accepted: 1, refused: [] };
+    expect(pushed.map(({ outcome }) => outcome)).toEqual(Array.from({ length: 12 }, () => accepted));
+    expect(new Set((await node.verify()).map(({ outcome }) => outcome.outcome))).toEqual(new Set(["matched"]));
+    // Twice at once, which is as many at a time.
+    const again = await Promise.all([node.push({ force: true }), node.push({ force: true })]);
+    expect(again.map(({ length }) => length)).toEqual([12, 12]);
+    await node.stop();
+    const more = [{ ...ofService(1), requestType: "b" }, ...six, ofService(7)];
+    const larger = await startNode(gateways, { name: "m", modules, functions: more, pushOnStartup: false });
+    await expect.poll(() => larger.gateways.length).toBe(2);
+    const tooMany = "A push may have 1 functions at most, got 2";
+    await expect(larger.push()).rejects.toMatchObject({ code: "invalid_request", message: tooMany });
+    for (const gateway of gateways) expect(namesOf(gateway, "s7")).toEqual(["a"]);
+  });
+
   test("is kept for nodeGraceMs of a service that its node came back without; until then other nodes run it", async () => {
     const gateway = await startGateway({ nodeGraceMs: 3_000 });
     const other = { requestType: "b", service: "other", mfa: "catalog.echo" };
