@@ -187,13 +187,20 @@ class RunningNode implements ServiceNode {
   ): Promise<FromGateway<Outcome>[]> {
     const { sessions } = this.#gateways;
     if (sessions.length === 0) throw libraryError("unavailable", `The node ${this.name} is connected to no gateway`);
-    const asked = sessions.flatMap((session) =>
-      this.#pushers.map(async (pusher) => {
-        const outcome = await ask(pusher, session);
-        return { gateway: session.gateway ?? "", service: pusher.service, outcome };
-      }),
-    );
-    return Promise.all(asked);
+    const answers = sessions.map(async (session) => {
+      const answered: PromiseSettledResult<FromGateway<Outcome>>[] = [];
+      for (const pusher of this.#pushers) {
+        const { service } = pusher;
+        const asked = ask(pusher, session).then((outcome) => ({ gateway: session.gateway ?? "", service, outcome }));
+        // A service that is refused keeps no other from being asked for.
+        answered.push(...(await Promise.allSettled([asked])));
+      }
+      return answered;
+    });
+    return (await Promise.all(answers)).flat().map((answer) => {
+      if (answer.status === "rejected") throw answer.reason;
+      return answer.value;
+    });
   }
 
   async #stop(drainMs: number): Promise<Closed> {
