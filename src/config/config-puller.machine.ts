@@ -60,7 +60,8 @@ const pull = fromPromise<PullOutcome | null, PullerInput>(async ({ input, signal
     stopped(outcome, null);
     return outcome;
   } catch (thrown) {
-    stopped(undefined, toError(thrown));
+    // A pull that nobody waits for any more has not failed.
+    if (!signal.aborted) stopped(undefined, toError(thrown));
     throw thrown;
   }
 });

@@ -13,6 +13,12 @@ export interface PullPlan extends PullFunctions {
   readonly nodes: readonly string[] | Mfa;
 }
 
+/** When a call of a node is given up. */
+export interface CallLimits {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
 /** What a pull needs of the gateway. */
 export interface PullSources {
   readonly clock: Clock;
@@ -23,7 +29,7 @@ export interface PullSources {
   /** The names that a resolver returns, perhaps as a promise, or the list itself. */
   resolveNodes(nodes: readonly string[] | Mfa): unknown;
   /** Calls a function of the `modules` of a node that serves the service, or of its built-in module. */
-  callNode(node: string, service: string, mfa: Mfa, timeoutMs: number): Promise<unknown>;
+  callNode(node: string, service: string, mfa: Mfa, limits: CallLimits): Promise<unknown>;
 }
 
 /** The set that a pull renews, and who keeps it. */
@@ -45,7 +51,7 @@ export interface PullOutcome extends PulledOutcome {
 /**
  * Pulls a service once: asks its live nodes one after another until one answers rightly.
  *
- * @throws GenApiError `unavailable` that says of each node why not
+ * @throws GenApiError `unavailable` that says of each node why not; `stopped` when `signal` aborts a call
  */
 export async function pullFunctions(
   target: PullTarget,
@@ -56,15 +62,16 @@ export async function pullFunctions(
   const timers = new OwnTimers(sources.clock);
   signal.addEventListener("abort", () => timers.close(), { once: true });
   const { service } = target;
-  const bounded = <Value>(promise: Promise<Value> | Value) => limited(promise, sources.pullTimeoutMs, timers);
-  const names = namesIn(await bounded(sources.resolveNodes(plan.nodes)), service);
+  const { pullTimeoutMs } = sources;
+  const names = namesIn(await limited(sources.resolveNodes(plan.nodes), pullTimeoutMs, timers), service);
   const live = names.filter((node) => sources.isLive(node, service));
   const problems: string[] = [];
   for (const node of live) {
-    if (signal.aborted) break;
+    const ask = (mfa: Mfa) => sources.callNode(node, service, mfa, { timeoutMs: pullTimeoutMs, signal });
     try {
-      return { node, ...(await pullFrom(node, names, target, plan, { ...sources, bounded })) };
+      return { node, ...(await pullFrom(node, names, target, plan, ask)) };
     } catch (thrown) {
+      if (signal.aborted) throw thrown;
       problems.push(`${node}: ${messageOf(toError(thrown))}`);
     }
   }
@@ -78,9 +85,8 @@ async function pullFrom(
   allowedNodes: readonly string[],
   target: PullTarget,
   plan: PullPlan,
-  { callNode, pullTimeoutMs, bounded }: PullSources & { bounded<Value>(promise: Promise<Value>): Promise<Value> },
+  ask: (mfa: Mfa) => Promise<unknown>,
 ): Promise<PulledOutcome> {
-  const ask = (mfa: Mfa) => bounded(callNode(node, target.service, mfa, pullTimeoutMs));
   // The version first: functions that change in between are then pulled again, not missed.
   const configVersion = plan.version === null ? null : versionIn(await ask(plan.version));
   if (configVersion !== null && target.isCurrent(configVersion)) return { isChanged: false, accepted: 0, refused: 0 };

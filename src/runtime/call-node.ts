@@ -1,8 +1,10 @@
 import type { Mfa } from "../config/fun-config.ts";
+import type { CallLimits } from "../config/pull-functions.ts";
 import { pushDefaults } from "../config/push.ts";
 import type { Clock } from "../core/clock.ts";
-import { libraryError } from "../core/errors.ts";
+import { type GenApiError, libraryError } from "../core/errors.ts";
 import type { RemoteNode } from "../node/remote-call.ts";
+import type { CancelReason, RunningTask } from "../worker/worker-call.ts";
 
 // As much as a node may push.
 const { maxPushBytes: maxResultBytes } = pushDefaults;
@@ -12,17 +14,43 @@ const { maxPushBytes: maxResultBytes } = pushDefaults;
  *
  * @returns what it returned, from its JSON
  * @param node null where it cannot be called, or not for the service
- * @throws GenApiError what the function threw; `unavailable` where the node cannot be called; `timeout`
+ * @throws GenApiError (as a rejection) what the function threw; `unavailable` where the node cannot be called;
+ *   `timeout`; `stopped` when the signal aborts
  */
-export function callNode(node: RemoteNode | null, mfa: Mfa, timeoutMs: number, clock: Clock): Promise<unknown> {
+export function callNode(
+  node: RemoteNode | null,
+  mfa: Mfa,
+  { timeoutMs, signal }: CallLimits,
+  clock: Clock,
+): Promise<unknown> {
   const { module, function: name, args } = mfa;
   return new Promise((resolve, reject) => {
     if (node === null) {
       reject(libraryError("unavailable", "The node is not connected, or does not serve the service"));
       return;
     }
-    let timer: unknown;
-    const task = node.run({
+    if (signal.aborted) {
+      reject(stopped(mfa));
+      return;
+    }
+    let task: RunningTask | undefined;
+    const giveUp = (reason: CancelReason, error: GenApiError) => {
+      over();
+      task?.cancel(reason);
+      reject(error);
+    };
+    // Before the call, which may be refused at once.
+    const timer = clock.setTimeout(
+      () => giveUp("timeout", libraryError("timeout", `${module}.${name} did not answer within ${timeoutMs} ms`)),
+      timeoutMs,
+    );
+    const onAbort = () => giveUp("stopped", stopped(mfa));
+    signal.addEventListener("abort", onAbort);
+    const over = () => {
+      clock.clearTimeout(timer);
+      signal.removeEventListener("abort", onAbort);
+    };
+    task = node.run({
       service: module,
       requestType: name,
       version: null,
@@ -34,17 +62,16 @@ export function callNode(node: RemoteNode | null, mfa: Mfa, timeoutMs: number, c
       maxResultBytes,
       isCast: false,
       succeeded(json) {
-        clock.clearTimeout(timer);
+        over();
         resolve(JSON.parse(json));
       },
       failed(error) {
-        clock.clearTimeout(timer);
+        over();
         reject(error);
       },
     });
-    timer = clock.setTimeout(() => {
-      task.cancel("timeout");
-      reject(libraryError("timeout", `${module}.${name} did not answer within ${timeoutMs} ms`));
-    }, timeoutMs);
   });
 }
+
+const stopped = ({ module, function: name }: Mfa): GenApiError =>
+  libraryError("stopped", `Nobody waits for ${module}.${name} any more`);

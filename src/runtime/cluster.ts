@@ -230,7 +230,7 @@ export class Cluster {
       withNodes: (entry, nodes) => withNodes(entry as CompiledFunction, nodes),
       isLive: (node, service) => this.table.isLive(node, service),
       resolveNodes: (nodes) => ("module" in nodes ? this.#resolve(nodes) : nodes),
-      callNode: (node, service, mfa, timeoutMs) => callNode(this.table.get(node, service), mfa, timeoutMs, clock),
+      callNode: (node, service, mfa, limits) => callNode(this.table.get(node, service), mfa, limits, clock),
       sharedPushes: () => this.#endpoint?.sharedPushes,
     });
   }

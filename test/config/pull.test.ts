@@ -3,8 +3,11 @@ import type { AnyActorRef } from "xstate";
 import { kill } from "../../src/actor/exit.ts";
 import { cast } from "../../src/actor/gen-server.ts";
 import { type SupervisorRef, whichChildren } from "../../src/actor/supervisor-requests.ts";
-import { type FunConfigInput, type Mfa, parseFunConfig } from "../../src/config/fun-config.ts";
+import { type FunConfigInput, parseFunConfig } from "../../src/config/fun-config.ts";
 import { serviceConfigSchema } from "../../src/config/service-config.ts";
+import { libraryError } from "../../src/core/errors.ts";
+import type { RemoteNode } from "../../src/node/remote-call.ts";
+import { callNode } from "../../src/runtime/call-node.ts";
 import { recordEvents } from "../support/record-events.ts";
 import { fun, idle, openReceiver, type ReceiverOptions, serviceConfig } from "./open-receiver.ts";
 
@@ -22,15 +25,21 @@ function openWithNodes(options: ReceiverOptions = {}, live = ["a", "b"]) {
     b: { functions: [remote("get"), remote("put")], version: "1" },
   };
   const asked: string[] = [];
-  const callNode = async (name: string, _service: string, { module, function: fun, args }: Mfa) => {
-    asked.push(`${name} ${module}.${fun}(${args})`);
-    const node = nodes[name];
-    if (node?.fault === "rejects") throw new Error("it is ill");
-    if (node?.fault === "hangs") return new Promise(() => undefined);
-    return fun.includes("version") ? node?.version : node?.functions;
-  };
+  const cancelled: string[] = [];
+  const remoteNode = (name: string): RemoteNode => ({
+    run({ module, function: fun, args, succeeded, failed }) {
+      asked.push(`${name} ${module}.${fun}(${args})`);
+      const { fault, version, functions } = nodes[name] as Node;
+      if (fault === "rejects") failed(libraryError("failed", "it is ill"), true);
+      else if (fault !== "hangs") succeeded(JSON.stringify(fun.includes("version") ? version : functions));
+      return { cancel: (reason) => void cancelled.push(`${name} ${reason}`) };
+    },
+    stream: () => {
+      throw new Error("nothing that is pulled is a stream");
+    },
+  });
   const gateway = openReceiver({
-    callNode,
+    callNode: (name, _service, mfa, limits) => callNode(remoteNode(name), mfa, limits, gateway.simulated),
     live,
     serviceConfigs: [serviceConfig()],
     ...options,
@@ -43,7 +52,7 @@ function openWithNodes(options: ReceiverOptions = {}, live = ["a", "b"]) {
     await gateway.simulated.advanceAsync(ms);
     await idle();
   };
-  return Object.assign(gateway, { nodes, asked, state, advance });
+  return Object.assign(gateway, { nodes, asked, cancelled, state, advance });
 }
 
 /** A function as a node returns it. */
@@ -134,6 +143,7 @@ describe("a service that is pulled", () => {
     expect(gateway.table()).toEqual({});
     await gateway.advance(1);
     expect(Object.keys(gateway.table())).toHaveLength(2);
+    expect(gateway.cancelled).toEqual(["a timeout"]);
   });
 
   test("fails with what is no list, or no version; its functions stay", async () => {
@@ -314,8 +324,11 @@ test("A gateway that stops in the middle of a pull leaves nothing behind", async
   gateway.nodes.a!.fault = "hangs";
   await idle();
   expect(gateway.state()).toEqual(["pulling"]);
+  using events = recordEvents("config.pull.stop");
   await gateway.system.shutdown();
-  expect(gateway.simulated.pending).toBe(0);
+  await idle();
+  expect([gateway.cancelled, gateway.asked]).toEqual([["a stopped"], [version]]);
+  expect([gateway.simulated.pending, events.messages]).toEqual([0, []]);
 });
 
 test("A service config names its faults", () => {
