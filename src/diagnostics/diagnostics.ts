@@ -49,12 +49,18 @@ export class Diagnostics {
   readonly #sources: DiagnosticsSources;
   readonly #startedAt: number;
   readonly #started: number;
-  readonly #eventLoop = new EventLoopMonitor();
+  readonly #eventLoop: EventLoopMonitor;
 
   constructor(sources: DiagnosticsSources) {
     this.#sources = sources;
     this.#startedAt = sources.clock.systemTime();
     this.#started = sources.clock.now();
+    this.#eventLoop = new EventLoopMonitor(sources.clock);
+  }
+
+  /** Measures from now on, until it is closed. */
+  start(): void {
+    this.#eventLoop.start();
   }
 
   health(): Health {

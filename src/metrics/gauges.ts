@@ -1,4 +1,3 @@
-import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";
 import { other } from "./function-labels.ts";
 import type { MetricsSource } from "./metrics-option.ts";
 import type { MetricFamily } from "./prometheus.ts";
@@ -6,11 +5,8 @@ import type { MetricFamily } from "./prometheus.ts";
 // Nodes with series of their own; what is beyond is added up.
 const maxNodes = 1_000;
 
-// The histogram's own timer: delays below are not seen.
-const resolutionMs = 20;
-
 /** Defines what is read when it is scraped. @param source null while no gateway is measured: there is nothing then */
-export function defineGauges(family: MetricFamily, source: () => MetricsSource | null, lag: EventLoopLag): void {
+export function defineGauges(family: MetricFamily, source: () => MetricsSource | null): void {
   const statistics = () => source()?.statistics();
 
   /** A gauge without labels. */
@@ -69,43 +65,15 @@ export function defineGauges(family: MetricFamily, source: () => MetricsSource |
 
   family.gauge(
     "event_loop_lag_seconds",
-    "How late the gateway's event loop came to what was due, since the last scrape; quantile 1 is the longest",
+    "How late the gateway's event loop came to what was due in the last 15 to 30 seconds; quantile 1 is the longest",
     ["quantile"],
     (set) => {
-      for (const [quantile, seconds] of lag.read()) set(seconds, { quantile });
+      const delayMs = statistics()?.eventLoop.delayMs;
+      if (delayMs === undefined) return;
+      const { p50, p90, p99, max } = delayMs;
+      for (const [quantile, ms] of Object.entries({ "0.5": p50, "0.9": p90, "0.99": p99, "1": max })) {
+        set(ms / 1_000, { quantile });
+      }
     },
   );
-}
-
-/** Measures how late the event loop is, while it runs. */
-export class EventLoopLag {
-  #delays: IntervalHistogram | null = null;
-
-  start(): void {
-    this.#delays = monitorEventLoopDelay({ resolution: resolutionMs });
-    this.#delays.enable();
-  }
-
-  stop(): void {
-    this.#delays?.disable();
-    this.#delays = null;
-  }
-
-  /** Quantiles since it was last read, in seconds. */
-  read(): [quantile: string, seconds: number][] {
-    const delays = this.#delays;
-    if (delays === null) return [];
-    const quantiles = ["0.5", "0.9", "0.99"].map((quantile): [string, number] => [
-      quantile,
-      lateness(delays.percentile(Number(quantile) * 100)),
-    ]);
-    const longest: [string, number] = ["1", delays.count === 0 ? 0 : lateness(delays.max)];
-    delays.reset();
-    return [...quantiles, longest];
-  }
-}
-
-/** What a measured interval was too long. */
-function lateness(nanoseconds: number): number {
-  return Math.max(0, nanoseconds / 1e9 - resolutionMs / 1e3);
 }

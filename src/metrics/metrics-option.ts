@@ -18,6 +18,10 @@ export interface GatewayReadings {
     readonly readyThreads: number;
     readonly openCircuits: readonly { readonly module: string; readonly function: string }[];
   }[];
+  /** How late the event loop came to what was due of late, milliseconds. */
+  readonly eventLoop: {
+    readonly delayMs: { readonly p50: number; readonly p90: number; readonly p99: number; readonly max: number };
+  };
 }
 
 /** The gateway that metrics are of. */

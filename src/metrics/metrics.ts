@@ -3,7 +3,7 @@ import { libraryError } from "../core/errors.ts";
 import { telemetry } from "../telemetry/telemetry-api.ts";
 import { type CountedEvent, countedEvents, EventMetrics } from "./event-metrics.ts";
 import { FunctionLabels } from "./function-labels.ts";
-import { defineGauges, EventLoopLag } from "./gauges.ts";
+import { defineGauges } from "./gauges.ts";
 import type { Metrics, MetricsSource } from "./metrics-option.ts";
 import { MetricFamily } from "./prometheus.ts";
 
@@ -35,9 +35,8 @@ export function metrics(options: MetricsOptions = {}): Metrics {
   const { registry, prefix = "gen_api_", buckets = defaultBuckets, maxFunctions = 1_000 } = options;
   const family = new MetricFamily(registry, prefix);
   const counters = new EventMetrics(family, buckets);
-  const lag = new EventLoopLag();
   let source: MetricsSource | null = null;
-  defineGauges(family, () => source, lag);
+  defineGauges(family, () => source);
   const functions = new FunctionLabels((service, type) => source?.hasFunction(service, type) ?? false, maxFunctions);
 
   return {
@@ -49,13 +48,11 @@ export function metrics(options: MetricsOptions = {}): Metrics {
         throw libraryError("invalid_option", problem);
       }
       source = gateway;
-      lag.start();
       const detach = telemetry.attachMany(countedEvents, (message) => {
         if (programOf(message) === gateway.name) counters.count(message, functions);
       });
       return () => {
         detach();
-        lag.stop();
         source = null;
       };
     },

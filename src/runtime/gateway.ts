@@ -87,6 +87,7 @@ class Gateway implements Runtime {
 
   async start(): Promise<void> {
     const { metrics, tracing } = this.#options;
+    this.#parts.diagnostics.start();
     this.#detach.push(takeName(this.name, metrics !== undefined || tracing !== undefined));
     if (metrics !== undefined) this.#detach.push(metrics.attach(this.#parts.metricsSource));
     if (tracing !== undefined) this.#detach.push(tracing.attach(this.name));
