@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { described, must, mustUnshown } from "../core/faults.ts";
 import { isLoopbackHost } from "../core/loopback.ts";
+import { withoutSecrets } from "../core/without-secrets.ts";
 import type { AdminListen } from "../diagnostics/admin-server.ts";
 import { flag, text } from "./option-schemas.ts";
 
@@ -32,13 +33,17 @@ const hostAndPort = z.string().transform((value, context): AdminListen => {
   return z.NEVER;
 });
 
+const listenForm = '"HOST:PORT", "unix:PATH", {host, port} or {path}';
+
+// Whatever is no address may be the token, or a URL with a password.
 const listenSchema = described(
   z.union([
     hostAndPort,
     z.strictObject({ host: z.string().min(1).default("127.0.0.1"), port }),
     z.strictObject({ path: z.string().min(1) }),
   ]),
-  '"HOST:PORT", "unix:PATH", {host, port} or {path}',
+  listenForm,
+  mustUnshown(listenForm),
 );
 
 const token = "a secret of at least 16 characters without spaces";
@@ -52,7 +57,7 @@ export const adminSchema = z
       insecure: flag().default(false),
       allowedHosts: z.array(text(), { error: must("a list of host names") }).default([]),
     },
-    { error: must("{listen, token}") },
+    { error: mustUnshown("{listen, token}") },
   )
   .superRefine(({ listen, insecure }, context) => {
     if (insecure || "path" in listen || isLoopbackHost(listen.host)) return;
@@ -60,6 +65,6 @@ export const adminSchema = z
     context.addIssue({
       code: "custom",
       path: ["listen"],
-      message: `must be ${here}, got ${JSON.stringify(listen.host)}`,
+      message: `must be ${here}, got ${JSON.stringify(withoutSecrets(listen.host))}`,
     });
   });

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { described, must, mustUnshown } from "../core/faults.ts";
+import { described, mustUnshown } from "../core/faults.ts";
 import type { PushToken } from "../node/push-token.ts";
 import type { NodeTransport } from "../node/transport.ts";
 import { secret, section } from "./option-schemas.ts";
@@ -43,7 +43,8 @@ export const pushTokenSchema = z
     }
   });
 
-const expected = must('link({ … }) of "gen-api/link" or nats({ … }) of "gen-api/nats"');
+// Whoever gives a URL in its place may have put a password into it.
+const expected = mustUnshown('link({ … }) of "gen-api/link" or nats({ … }) of "gen-api/nats"');
 
 /** The schema of a transport; what is wrong inside its own options it tells itself. */
 export const clusterSchema = z.custom<NodeTransport>(

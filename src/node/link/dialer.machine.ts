@@ -1,8 +1,8 @@
 import { assign, setup } from "xstate";
 import { withStatus } from "../../actor/format-status.ts";
 import { type Backoff, backoffMs } from "../../core/backoff.ts";
+import { withoutSecrets } from "../../core/without-secrets.ts";
 import { telemetryEvent } from "../../telemetry/telemetry.ts";
-import { withoutSecrets } from "./link-address.ts";
 import { type DialInput, type LinkEvent, outgoingLink } from "./outgoing-link.ts";
 
 const retryEvent = telemetryEvent("node.link.retry");

@@ -2,10 +2,10 @@ import type { ServerOptions } from "node:https";
 import { createSecureContext, type SecureContextOptions } from "node:tls";
 import { z } from "zod";
 import { messageOf, toError } from "../../core/errors.ts";
-import { described, faultsError, faultsOf, must } from "../../core/faults.ts";
+import { described, faultsError, faultsOf, must, mustUnshown } from "../../core/faults.ts";
 import { isLoopbackHost } from "../../core/loopback.ts";
+import { withoutSecrets } from "../../core/without-secrets.ts";
 import type { RoleOptions } from "../transport.ts";
-import { withoutSecrets } from "./link-address.ts";
 
 /** What gateways and service nodes bound their links with. */
 interface LinkLimits {
@@ -204,7 +204,9 @@ function checkDistinct(urls: readonly string[], context: z.RefinementCtx): void 
 /** TLS options that Node can use: a certificate or key that it cannot read is told here, not at every connection. */
 function tlsSchema<Options extends SecureContextOptions>() {
   return z
-    .custom<Options>((value) => typeof value === "object" && value !== null, { error: must("options of Node's tls") })
+    .custom<Options>((value) => typeof value === "object" && value !== null, {
+      error: mustUnshown("options of Node's tls"),
+    })
     .superRefine((value, context) => {
       try {
         createSecureContext(value);

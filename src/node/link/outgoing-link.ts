@@ -3,9 +3,9 @@ import type { Socket } from "node:net";
 import { type ClientOptions, WebSocket } from "ws";
 import { fromResource } from "../../actor/resource.ts";
 import { isLoopbackAddress } from "../../core/loopback.ts";
+import { withoutSecrets } from "../../core/without-secrets.ts";
 import type { TransportScope } from "../transport.ts";
 import { subprotocol } from "./admission.ts";
-import { withoutSecrets } from "./link-address.ts";
 import type { ResolvedNodeLink } from "./link-options.ts";
 import { closeGraceMs, WsPipe } from "./ws-pipe.ts";
 

@@ -2,7 +2,8 @@ import type { ConnectionOptions } from "@nats-io/transport-node";
 import { z } from "zod";
 import { described, faultsOf, must, mustUnshown } from "../../core/faults.ts";
 import { isLoopbackHost } from "../../core/loopback.ts";
-import { hostOfServer, isServer, serverForm, shownServer } from "./server-url.ts";
+import { withoutSecrets } from "../../core/without-secrets.ts";
+import { hostOfServer, isServer, serverForm } from "./server-url.ts";
 import { defaultBucket, defaultPrefix, Subjects } from "./subjects.ts";
 
 /** The options of a transport over NATS; `user` to `tls` are those of `@nats-io/transport-node`. */
@@ -46,7 +47,7 @@ export interface NatsSettings {
 
 const text = z.string({ error: mustUnshown("a string") });
 const oneServer = described(z.string().refine(isServer), serverForm, ({ input }) =>
-  must(serverForm)({ input: shownServer(input) }),
+  must(serverForm)({ input: typeof input === "string" ? withoutSecrets(input) : input }),
 );
 const someServers = { error: must("a server, or a list of at least one") };
 const whole = (min: number, max: number) =>
@@ -67,12 +68,12 @@ const schema = z.strictObject({
   token: text.optional(),
   authenticator: z
     .custom<ConnectionOptions["authenticator"]>(isAuthenticator, {
-      error: must("an authenticator of @nats-io/transport-node, or a list of them"),
+      error: mustUnshown("an authenticator of @nats-io/transport-node, or a list of them"),
     })
     .optional(),
   tls: z
     .custom<NonNullable<ConnectionOptions["tls"]>>((value) => typeof value === "object" && value !== null, {
-      error: must("the TLS options of @nats-io/transport-node"),
+      error: mustUnshown("the TLS options of @nats-io/transport-node"),
     })
     .optional(),
   prefix: described(

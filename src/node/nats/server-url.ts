@@ -14,8 +14,3 @@ export function isServer(server: string): boolean {
 export function hostOfServer(server: string): string {
   return pattern.exec(server)?.[2] ?? "";
 }
-
-/** Something that names no server, as messages may show it: there may be a password in it. */
-export function shownServer(value: unknown): unknown {
-  return typeof value === "string" ? value.replace(/^([a-z][a-z\d+.-]*:\/\/)?.*@/is, "$1***@") : value;
-}

@@ -73,7 +73,7 @@ describe("the options of a service node's link", () => {
       { gateways: ["wss://g/"], connectTimeoutMs: 0 },
       "cluster.connectTimeoutMs must be a whole number of at least 1, got 0",
     ],
-    [{ gateways: ["wss://g/"], tls: 5 }, "cluster.tls must be options of Node's tls, got 5"],
+    [{ gateways: ["wss://g/"], tls: "a passphrase" }, "cluster.tls must be options of Node's tls, got string"],
     [{ gateways: ["wss://g/"], tls: { key: "x" } }, /^cluster\.tls cannot be used: /],
     [{ gateways: ["wss://g/"], path: "/node" }, 'cluster has unknown keys: "path"'],
   ])("%j are refused by path", (options, fault) => {

@@ -56,13 +56,15 @@ describe("nats()", () => {
         ["http://x", "http://x"],
         ["ws://a", "ws://a"],
         ["nats://a:4222/path", "nats://a:4222/path"],
-        ["nats://a?token=t", "nats://a?token=t"],
+        ["nats://a?token=short", "nats://a?***"],
+        ["nats://a:4222/?x=short#short", "nats://a:4222/?***"],
         ["nats://a,nats://b", "nats://a,nats://b"],
         ["a:99999", "a:99999"],
         ["", ""],
         // The client would ignore what comes before the @.
         ["nats://user:short@a:4222", "nats://***@a:4222"],
         ["user:short@a", "***@a"],
+        ["nats://user:sho\nshort@a", "nats://***@a"],
       ] as const
     ).map(([server, shown]): [object, string] => [
       { servers: [server] },
@@ -82,10 +84,11 @@ describe("nats()", () => {
     [{ bucket: "a.b" }, 'cluster.bucket must be letters, digits, _ and -, got "a.b"'],
     [{ replicas: 6 }, "cluster.replicas must be a whole number from 1 to 5, got 6"],
     [{ announceMs: 1 }, "cluster.announceMs must be a whole number from 100 to 60000, got 1"],
-    [{ tls: true }, "cluster.tls must be the TLS options of @nats-io/transport-node, got true"],
+    [{ tls: "short" }, "cluster.tls must be the TLS options of @nats-io/transport-node, got string"],
+    [{ tls: true }, "cluster.tls must be the TLS options of @nats-io/transport-node, got boolean"],
     [
-      { authenticator: "creds" },
-      'cluster.authenticator must be an authenticator of @nats-io/transport-node, or a list of them, got "creds"',
+      { authenticator: "short" },
+      "cluster.authenticator must be an authenticator of @nats-io/transport-node, or a list of them, got string",
     ],
     [{ url: "nats://a" }, 'cluster has unknown keys: "url"'],
   ];
