@@ -1,6 +1,7 @@
 import { type CompiledArguments, compileArguments } from "../arguments/compile-arguments.ts";
 import type { ConfigEntry } from "../config/config-store.ts";
 import { type FunConfig, type Mfa, parseFunConfig } from "../config/fun-config.ts";
+import { allowedUrl, allowlistFault, type ModuleAllowlist } from "../config/module-allowlist.ts";
 import type { Clock } from "../core/clock.ts";
 import { faultsError } from "../core/faults.ts";
 import { loadFunction, type ServiceFunction } from "../core/load-function.ts";
@@ -37,14 +38,10 @@ export interface CompiledFunction extends ConfigEntry {
 }
 
 /** What compiling needs to know of the gateway. */
-export interface FunctionSources {
+export interface FunctionSources extends ModuleAllowlist {
   /** For telemetry. */
   readonly gateway: string;
   readonly clock: Clock;
-  /** Module names and their ES modules: the allowlist of what can run. */
-  readonly modules: ReadonlyMap<string, string>;
-  /** Narrows `modules` to single functions: `"module.function"`, or `"module"` for all of one; null allows all. */
-  readonly mfaAllowlist: ReadonlySet<string> | null;
   /** Whether a worker thread finds the function. @throws GenApiError `module_unreadable` or `function_missing` */
   verifyOnWorker(moduleUrl: string, name: string): Promise<void>;
 }
@@ -116,11 +113,11 @@ async function loadHook(mfa: Mfa, { hookTimeout }: FunConfig, sources: FunctionS
 }
 
 function urlOf(mfa: Mfa, sources: FunctionSources): string {
-  return sources.modules.get(mfa.module) ?? "";
+  return allowedUrl(mfa, sources) ?? "";
 }
 
 /** Functions that this gateway would have to run and may not. */
-function moduleFaults(config: FunConfig, { modules, mfaAllowlist }: FunctionSources): string[] {
+function moduleFaults(config: FunConfig, sources: FunctionSources): string[] {
   const { nodes } = config;
   const isLocal = nodes === "local";
   const named = [
@@ -130,14 +127,5 @@ function moduleFaults(config: FunConfig, { modules, mfaAllowlist }: FunctionSour
     ["beforeExecute", config.beforeExecute],
     ["afterExecute", config.afterExecute],
   ] as const;
-  return named.flatMap(([field, mfa]) => {
-    if (mfa === null) return [];
-    if (!modules.has(mfa.module)) {
-      const known = [...modules.keys()].map((name) => JSON.stringify(name)).join(", ") || "none";
-      return [`${field}.module must be one of the gateway's modules (${known}), got ${JSON.stringify(mfa.module)}`];
-    }
-    const name = `${mfa.module}.${mfa.function}`;
-    const isAllowed = mfaAllowlist === null || mfaAllowlist.has(mfa.module) || mfaAllowlist.has(name);
-    return isAllowed ? [] : [`${field} ${name} is not in mfaAllowlist`];
-  });
+  return named.flatMap(([field, mfa]) => (mfa === null ? [] : (allowlistFault(field, mfa, sources, "gateway") ?? [])));
 }

@@ -15,8 +15,8 @@ import { ExpectedServices } from "../config/expected-services.ts";
 import { FailedConfigs } from "../config/failed-configs.ts";
 import type { Mfa } from "../config/fun-config.ts";
 import { FunctionSets, type PushedServiceStatus } from "../config/function-sets.ts";
+import { allowedUrl, type ModuleAllowlist } from "../config/module-allowlist.ts";
 import { pushDefaults } from "../config/push.ts";
-import { libraryError } from "../core/errors.ts";
 import { loadFunction } from "../core/load-function.ts";
 import { Waiters } from "../core/waiters.ts";
 import { nodeMonitor } from "../node/node-monitor.actor.ts";
@@ -47,8 +47,8 @@ const maxChildren = 2 * maxNodes;
 export interface ClusterSources {
   readonly options: ResolvedOptions;
   readonly functions: ConfigStore<CompiledFunction>;
-  /** The gateway's modules, for resolvers. */
-  readonly modules: ReadonlyMap<string, string>;
+  /** What of the gateway's may run as a resolver. */
+  readonly allowlist: ModuleAllowlist;
   /** The name of the actor that owns the table of functions. */
   readonly configCache: string;
   compile(config: unknown): Promise<CompiledFunction>;
@@ -235,13 +235,10 @@ export class Cluster {
     });
   }
 
-  async #resolve({ module, function: name, args }: Mfa): Promise<readonly string[]> {
-    const url = this.#sources.modules.get(module);
-    if (url === undefined) {
-      throw libraryError("invalid_config", `The resolver's module "${module}" is none of the gateway's modules`);
-    }
-    const { run } = await loadFunction(url, name);
-    return (await run(...args)) as readonly string[];
+  async #resolve(resolver: Mfa): Promise<readonly string[]> {
+    // Those that may not run were refused with the options.
+    const { run } = await loadFunction(allowedUrl(resolver, this.#sources.allowlist) ?? "", resolver.function);
+    return (await run(...resolver.args)) as readonly string[];
   }
 
   get #receiver(): ConfigReceiverRef | undefined {

@@ -75,11 +75,11 @@ export class GatewayParts {
     this.#deadlines = new Deadlines(clock);
     this.#pools = new WorkerPools(options);
     const modules = modulesOf(options);
+    const allowlist = { modules, mfaAllowlist: options.mfaAllowlist };
     const functionSources = {
       gateway: name,
       clock,
-      modules,
-      mfaAllowlist: options.mfaAllowlist,
+      ...allowlist,
       verifyOnWorker: (url: string, fun: string) => this.#pools.async.verify(url, fun),
     };
     const compile = (config: unknown) => compileFunction(config, functionSources);
@@ -87,7 +87,7 @@ export class GatewayParts {
     this.cluster = new Cluster({
       options,
       functions: this.#functions,
-      modules,
+      allowlist,
       configCache: names.configCache,
       compile,
       system,

@@ -1,6 +1,7 @@
 import { runOnMain } from "../call/run-on-main.ts";
 import { streamOnMain } from "../call/stream-on-main.ts";
-import type { FunConfig, Mfa } from "../config/fun-config.ts";
+import type { FunConfig } from "../config/fun-config.ts";
+import { allowedUrl, allowlistFault, type ModuleAllowlist } from "../config/module-allowlist.ts";
 import { builtInModule } from "../config/service-config.ts";
 import { type GenApiError, libraryError } from "../core/errors.ts";
 import { loadFunction, type ServiceFunction } from "../core/load-function.ts";
@@ -12,14 +13,10 @@ import type { RunningStream, RunningTask, WorkerCall, WorkerStream, WorkerTarget
 import type { WorkerPools } from "./worker-pools.ts";
 
 /** What {@link NodeFunctions} needs of its node. */
-export interface NodeFunctionsSources {
+export interface NodeFunctionsSources extends ModuleAllowlist {
   /** The service node. */
   readonly program: Program;
   readonly pools: WorkerPools;
-  /** Module names and their ES modules: the allowlist of what can run. */
-  readonly modules: ReadonlyMap<string, string>;
-  /** Narrows `modules`: `"module"` or `"module.function"`; null allows all. */
-  readonly mfaAllowlist: ReadonlySet<string> | null;
   /** The node's own functions for gateways, under the module {@link builtInModule}. */
   readonly builtIn: ReadonlyMap<string, ServiceFunction>;
 }
@@ -42,10 +39,13 @@ export class NodeFunctions implements RemoteNode {
    * @throws GenApiError `invalid_config` where its module is not allowed, `module_unreadable`, `function_missing`
    */
   async add({ service, requestType, mfa, permissionCallback, runOn }: FunConfig): Promise<void> {
-    for (const { module, function: name } of permissionCallback === null ? [mfa] : [mfa, permissionCallback]) {
-      const url = this.#urlOf(module, name);
-      if (url === null)
-        throw libraryError("invalid_config", `${service}.${requestType}: ${this.#notAllowed(module, name)}`);
+    for (const called of permissionCallback === null ? [mfa] : [mfa, permissionCallback]) {
+      const { module, function: name } = called;
+      const url = allowedUrl(called, this.#sources);
+      if (url === null) {
+        const fault = this.#fault(called === mfa ? "mfa" : "permissionCallback", called);
+        throw libraryError("invalid_config", `${service}.${requestType}: ${fault}`);
+      }
       if (runOn === "worker") {
         await this.#sources.pools.async.verify(url, name);
       } else {
@@ -59,7 +59,7 @@ export class NodeFunctions implements RemoteNode {
   run(call: RemoteCall): RunningTask {
     const main = this.#onMain.get(call.module)?.get(call.function);
     if (main !== undefined) return runOnMain(main, call, this.#sources.program);
-    const url = this.#urlOf(call.module, call.function);
+    const url = allowedUrl(call, this.#sources);
     if (url !== null) return this.#sources.pools.async.run(new ThreadCall(call, url));
     call.failed(this.#refusal(call), false);
     return nothingRuns;
@@ -69,27 +69,18 @@ export class NodeFunctions implements RemoteNode {
     const { program, pools } = this.#sources;
     const main = this.#onMain.get(stream.module)?.get(stream.function);
     if (main !== undefined) return streamOnMain(main, stream, program);
-    const url = this.#urlOf(stream.module, stream.function);
+    const url = allowedUrl(stream, this.#sources);
     if (url !== null) return pools.stream.stream(new ThreadStream(stream, url));
     stream.failed(this.#refusal(stream), false);
     return nothingRuns;
   }
 
-  #urlOf(module: string, name: string): string | null {
-    const { modules, mfaAllowlist } = this.#sources;
-    const isAllowed = mfaAllowlist === null || mfaAllowlist.has(module) || mfaAllowlist.has(`${module}.${name}`);
-    return (isAllowed ? modules.get(module) : null) ?? null;
+  #refusal(target: WorkerTarget): GenApiError {
+    return internalError(libraryError("permission_denied", this.#fault("mfa", target) ?? ""));
   }
 
-  #refusal({ module, function: name }: Mfa | WorkerTarget): GenApiError {
-    return internalError(libraryError("permission_denied", this.#notAllowed(module, name)));
-  }
-
-  #notAllowed(module: string, name: string): string {
-    const known = [...this.#sources.modules.keys()].map((known) => JSON.stringify(known)).join(", ") || "none";
-    return this.#sources.modules.has(module)
-      ? `${module}.${name} is not in mfaAllowlist`
-      : `the module must be one of the node's modules (${known}), got ${JSON.stringify(module)}`;
+  #fault(field: string, called: Pick<WorkerTarget, "module" | "function">): string | null {
+    return allowlistFault(field, called, this.#sources, "node");
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Server } from "node:http";
 import { z } from "zod";
+import { allowlistFault } from "../config/module-allowlist.ts";
 import { pushDefaults } from "../config/push.ts";
 import { type ServiceConfigInput, serviceConfigSchema } from "../config/service-config.ts";
 import { described, faultsError, faultsOf, must } from "../core/faults.ts";
@@ -157,19 +158,20 @@ export function resolveOptions(options: unknown): ResolvedOptions {
 
 /** What needs nodes and has none, what the transport says of its own options, and modules that are not there. */
 function clusterFaults({ cluster, pushToken, expectServices, serviceConfigs, ...options }: ResolvedOptions): string[] {
-  const { modules, functions, pushableModules } = options;
-  const known = modulesOf({ modules, functions });
+  const { functions, pushableModules, mfaAllowlist } = options;
+  const modules = modulesOf({ modules: options.modules, functions });
   const missing = "must be left out without cluster: no service node can connect";
   const unknown = (path: string, module: string) =>
-    known.has(module) ? [] : [`${path} must be one of the gateway's modules, got ${JSON.stringify(module)}`];
+    modules.has(module) ? [] : [`${path} must be one of the gateway's modules, got ${JSON.stringify(module)}`];
   return [
     ...(cluster?.gatewayFaults({ hasToken: pushToken !== undefined }) ?? []),
     ...(cluster === undefined && expectServices.length > 0 ? [`expectServices ${missing}`] : []),
     ...(cluster === undefined && serviceConfigs.length > 0 ? [`serviceConfigs ${missing}`] : []),
     ...pushableModules.flatMap((module, index) => unknown(`pushableModules[${index}]`, module)),
-    ...serviceConfigs.flatMap(({ nodes }, index) =>
-      "module" in nodes ? unknown(`serviceConfigs[${index}].nodes.module`, nodes.module) : [],
-    ),
+    ...serviceConfigs.flatMap(({ nodes }, index) => {
+      const path = `serviceConfigs[${index}].nodes`;
+      return "module" in nodes ? (allowlistFault(path, nodes, { modules, mfaAllowlist }, "gateway") ?? []) : [];
+    }),
   ];
 }
 

@@ -483,8 +483,8 @@ describe("a pushed FunConfig", () => {
   });
 });
 
-describe("a node's modules", () => {
-  test("are all that its own functions can name", async () => {
+describe("the modules of a node, or of a gateway", () => {
+  test("are all that a node's own functions can name", async () => {
     const start = (options: object) =>
       startServiceNode({
         name: "n",
@@ -494,13 +494,29 @@ describe("a node's modules", () => {
       });
     await expect(start({ modules: { other: serviceModule } })).rejects.toMatchObject({
       code: "invalid_config",
-      message: 'remote.echo: the module must be one of the node\'s modules ("other"), got "remote"',
+      message: 'remote.echo: mfa.module must be one of the node\'s modules ("other"), got "remote"',
     });
     const narrowed = { modules: { remote: serviceModule }, mfaAllowlist: ["remote.node"] };
     await expect(start(narrowed)).rejects.toMatchObject({
       code: "invalid_config",
-      message: "remote.echo: remote.echo is not in mfaAllowlist",
+      message: "remote.echo: mfa remote.echo is not in mfaAllowlist",
     });
+  });
+
+  test("are all that the resolver of a service that is pulled can be in", async () => {
+    const start = (module: string) =>
+      startGateway({
+        modules: { remote: serviceModule },
+        mfaAllowlist: ["remote.echo"],
+        serviceConfigs: [{ service: "remote", nodes: { module, function: "node" } }],
+      });
+    await expect(start("other")).rejects.toMatchObject({
+      code: "invalid_option",
+      message: expect.stringContaining(
+        'serviceConfigs[0].nodes.module must be one of the gateway\'s modules ("remote"), got "other"',
+      ),
+    });
+    await expect(start("remote")).rejects.toThrow("serviceConfigs[0].nodes remote.node is not in mfaAllowlist");
   });
 
   test.each([
