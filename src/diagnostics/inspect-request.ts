@@ -262,10 +262,10 @@ function permissionCallback({ compiled, sources }: Inspected): Verdict | null {
   const stage = "permission_callback";
   const asked = `${nameOf(callback)} would be asked`;
   if (configured === "local" && runOn === "worker") {
-    // A stream's is a call too. Who cannot be asked does not permit.
+    // A stream's is a call too. Who cannot be asked has not denied.
     const { isRefused, summary, details } = placeIn(sources.pool("async"), compiled.permissionCallback);
     const facts = { hookTimeout, ...details };
-    if (isRefused) return { stage, summary: `${asked}: ${summary}`, details: facts, failure: permissionDenied };
+    if (isRefused) return { stage, summary: `${asked}: ${summary}`, details: facts, failure: unavailable };
   }
   return { stage, summary: asked, details: { hookTimeout }, failure: null, isUnknown: true };
 }

@@ -250,7 +250,7 @@ describe("a dry run says of a request", () => {
     }
   });
 
-  test("that a permission callback whose circuit is open permits nobody, and may be asked again afterwards", async () => {
+  test("that a permission callback whose circuit is open cannot be asked, and may be asked again afterwards", async () => {
     const gateway = await start([onWorker("echo", { permissionCallback: "m.boom" })], {
       workerPool: { threads: 1, circuitBreakerThreshold: 1, circuitBreakerCooldown: 300 },
     });
@@ -258,9 +258,9 @@ describe("a dry run says of a request", () => {
     expect(gateway.inspectRequest(request)).toMatchObject({ outcome: "would_run", isCertain: false });
     expect(await gateway.request(request)).toMatchObject({ error_code: "permission_denied" });
     const inspection = gateway.inspectRequest(request);
-    expect(inspection).toMatchObject({ outcome: "permission_denied", isCertain: true });
+    expect(inspection).toMatchObject({ outcome: "unavailable", isCertain: true });
     expect(inspection.stages.at(-1)).toMatchObject({ stage: "permission_callback", verdict: "refuses" });
-    expect(await gateway.request(request)).toMatchObject({ error_code: "permission_denied" });
+    expect(await gateway.request(request)).toMatchObject({ error_code: "unavailable" });
     await halfOpen(gateway);
     expect(gateway.inspectRequest(request)).toMatchObject({ outcome: "would_run", isCertain: false });
   });
