@@ -119,7 +119,7 @@ class Gateway implements Runtime {
     return this.#parts.hostCalls.request(request, options);
   }
 
-  stream<Chunk>(request: HostRequest, options?: Pick<HostCallOptions, "signal">): AsyncGenerator<Chunk, void, void> {
+  stream<Chunk>(request: HostRequest, options?: HostCallOptions): AsyncGenerator<Chunk, void, void> {
     return this.#parts.hostCalls.stream(request, options);
   }
 

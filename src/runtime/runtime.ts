@@ -60,10 +60,7 @@ export interface Runtime extends AsyncDisposable {
    * The chunks of a stream function, as fast as they are taken; leaving the loop ends the stream.
    * @throws GenApiError as {@link call}
    */
-  stream<Chunk = unknown>(
-    request: HostRequest,
-    options?: Pick<HostCallOptions, "signal">,
-  ): AsyncGenerator<Chunk, void, void>;
+  stream<Chunk = unknown>(request: HostRequest, options?: HostCallOptions): AsyncGenerator<Chunk, void, void>;
   /** Closes (1001) every connection whose `connect` gave it this `id`. @returns how many */
   disconnect(id: string): number;
   /**
