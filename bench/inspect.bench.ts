@@ -4,7 +4,7 @@ import { createInspector } from "@statelyai/inspect";
 import { childSpec } from "../dist/actor/child-spec.js";
 import { fromDynamicSupervisor } from "../dist/actor/dynamic-supervisor.js";
 import { cast, fromGenServer, type GenServerRefFrom } from "../dist/actor/gen-server.js";
-import type { Inspection } from "../dist/actor/inspect.js";
+import type { Inspection } from "../dist/actor/inspection.js";
 import { fromResource } from "../dist/actor/resource.js";
 import { type SupervisorRef, startChild, terminateChild } from "../dist/actor/supervisor-requests.js";
 import { startSystem } from "../dist/actor/system.js";

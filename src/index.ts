@@ -82,8 +82,15 @@ export { type ErrorCode, GenApiError, type GenApiErrorOptions, isGenApiError } f
 
 // Looking in
 
-export type { InspectedEvent, Inspection, InspectionObserver } from "./actor/inspect.ts";
-export type { InspectedActor, InspectedSnapshot } from "./actor/inspected-actor.ts";
+export type {
+  Behaviour,
+  InspectedActor,
+  InspectedEvent,
+  InspectedMessage,
+  InspectedSnapshot,
+  Inspection,
+  InspectionObserver,
+} from "./actor/inspection.ts";
 export type { Redact } from "./actor/plain-data.ts";
 export type { ChildStatus, TreeNode } from "./actor/tree-node.ts";
 export type { RequestTotals } from "./call/request-counts.ts";

@@ -1,4 +1,4 @@
-import type { AnyActorLogic } from "xstate";
+import type { Behaviour } from "./inspection.ts";
 
 /**
  * What an actor says of itself to whoever looks at it (OTP's `format_status`): plain data, small, and nothing that only
@@ -7,9 +7,6 @@ import type { AnyActorLogic } from "xstate";
  */
 export type Status = Readonly<Record<string, unknown>>;
 
-/** The kind of an actor, which inspectors show. */
-export type Behaviour = "supervisor" | "dynamic_supervisor" | "gen_server" | "resource" | "machine" | "actor";
-
 /** What a logic can tell inspectors of its actors. */
 export interface Inspectable {
   readonly behaviour?: Behaviour;
@@ -17,7 +14,7 @@ export interface Inspectable {
 }
 
 /** Makes a logic of XState's own, a machine above all, say of its actors what `formatStatus` makes of a snapshot. */
-export function withStatus<Logic extends AnyActorLogic>(
+export function withStatus<Logic extends { transition(...given: never): unknown }>(
   logic: Logic,
   formatStatus: (snapshot: ReturnType<Logic["transition"]>) => Status,
 ): Logic {

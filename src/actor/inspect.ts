@@ -2,49 +2,12 @@ import type { AnyActorRef, InspectionEvent } from "xstate";
 import { describe, libraryError, toError } from "../core/errors.ts";
 import { isThenable } from "../core/within.ts";
 import { telemetryEvent } from "../telemetry/telemetry.ts";
-import { InspectedActor, type InspectedSnapshot, snapshotOf } from "./inspected-actor.ts";
+import { ActorView, snapshotOf } from "./inspected-actor.ts";
 import { inspectedEvent } from "./inspected-event.ts";
-import { plainData, type Redact } from "./plain-data.ts";
+import type { InspectedActor, InspectedEvent, Inspection, InspectionObserver } from "./inspection.ts";
+import { plainData } from "./plain-data.ts";
 
 const failed = telemetryEvent("inspection.observer.exception");
-
-/**
- * An XState inspection event with an {@link InspectedActor} wherever XState has the actor itself, and plain data for its
- * events and snapshots.
- */
-export type InspectedEvent = Inspected<InspectionEvent>;
-
-type Inspected<Event> = Event extends InspectionEvent
-  ? Event & { readonly actorRef: InspectedActor } & (Event extends { snapshot: unknown }
-        ? { readonly snapshot: InspectedSnapshot }
-        : unknown) &
-      (Event extends { sourceRef: unknown } ? { readonly sourceRef: InspectedActor | undefined } : unknown)
-  : never;
-
-/** Whoever watches the actors of a system: any XState inspection observer, or a function. */
-export type InspectionObserver =
-  | ((event: InspectedEvent) => void)
-  | { next?(event: InspectedEvent): void; error?(error: unknown): void };
-
-/** An observer, and what of the actors reaches it. */
-export interface Inspection {
-  readonly observer: InspectionObserver;
-  /**
-   * Decides, before anything is made of it, whether an inspection event about `actor` reaches the observer.
-   *
-   * @param type `@xstate.actor`, `@xstate.event`, `@xstate.snapshot`, `@xstate.microstep` or `@xstate.action`
-   * @param event the type of the event that the actor takes or took; null where there is none
-   * @default everything does
-   */
-  filter?(actor: InspectedActor, type: InspectionEvent["type"], event: string | null): boolean;
-  /**
-   * Has the last word on each field of what actors and events show: `undefined` leaves it out, anything else stands for
-   * it. Credentials, arguments and results are no part of what they show.
-   *
-   * @default everything stays as it is
-   */
-  redact?: Redact;
-}
 
 /** Whether `value` can watch actors. */
 export function isInspection(value: unknown): value is Inspection | InspectionObserver {
@@ -80,7 +43,7 @@ export function attach(root: AnyActorRef, inspection: Inspection | InspectionObs
 class Inspector {
   onDetach: (() => void) | undefined;
   readonly #inspection: Inspection;
-  readonly #actors = new WeakMap<AnyActorRef, InspectedActor>();
+  readonly #actors = new WeakMap<AnyActorRef, ActorView>();
   /** Actors whose end was told. */
   readonly #ended = new WeakSet<AnyActorRef>();
   #isDetached = false;
@@ -151,7 +114,7 @@ class Inspector {
     return false;
   }
 
-  #show(event: InspectionEvent, actor: InspectedActor): InspectedEvent {
+  #show(event: InspectionEvent, actor: ActorView): InspectedEvent {
     const { redact } = this.#inspection;
     const { type, rootId } = event;
     const head = { type, rootId, actorRef: actor };
@@ -174,11 +137,11 @@ class Inspector {
     }
   }
 
-  #actorFor(ref: AnyActorRef): InspectedActor {
+  #actorFor(ref: AnyActorRef): ActorView {
     const known = this.#actors.get(ref);
     if (known !== undefined) return known;
     const parent = ref._parent === undefined ? undefined : this.#actorFor(ref._parent);
-    const actor = new InspectedActor(ref, parent, this.#inspection.redact);
+    const actor = new ActorView(ref, parent, this.#inspection.redact);
     this.#actors.set(ref, actor);
     return actor;
   }

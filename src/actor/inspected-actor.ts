@@ -1,34 +1,18 @@
 import { type ActorRefLike, type AnyActorRef, type Snapshot, StateMachine } from "xstate";
 import { libraryError } from "../core/errors.ts";
 import { exitOf } from "./exit.ts";
-import type { Behaviour, Inspectable } from "./format-status.ts";
+import type { Inspectable } from "./format-status.ts";
+import type { Behaviour, InspectedActor, InspectedSnapshot } from "./inspection.ts";
 import { plainData, type Redact } from "./plain-data.ts";
-
-/** What an inspector sees of an actor's snapshot: plain data, bounded, without what the actor keeps to itself. */
-export type InspectedSnapshot = Snapshot<unknown> & {
-  /** The state of a machine. */
-  readonly value?: unknown;
-  /** What the actor says of itself. */
-  readonly context: Readonly<Record<string, unknown>>;
-  /** How it ended: `normal`, `shutdown` (it was asked to), `killed` (it was stopped unasked) or `crashed`. */
-  readonly exit?: "normal" | "shutdown" | "killed" | "crashed";
-};
 
 const actors = new WeakMap<object, AnyActorRef>();
 
-/**
- * An actor as an inspector sees it, in the place of the actor itself: who it is and what it says of itself. It can be
- * kept, logged and serialised.
- */
-export class InspectedActor implements ActorRefLike {
-  /** Unique among its siblings. */
+/** Shows an actor to inspectors. */
+export class ActorView implements InspectedActor, ActorRefLike {
   readonly id: string;
-  /** Unique in its process; a restarted actor has a new one. */
   readonly sessionId: string;
-  /** Its place in the tree: the ids from the root to itself, `gen_api/connections/…`. */
   readonly path: string;
   readonly behaviour: Behaviour;
-  /** The name it is registered under. */
   readonly name: string | null;
   readonly #ref: AnyActorRef;
   readonly #parent: InspectedActor | undefined;
@@ -47,23 +31,20 @@ export class InspectedActor implements ActorRefLike {
     actors.set(this, ref);
   }
 
-  /** Its parent, by the name under which XState's own inspectors look for it. */
   get _parent(): InspectedActor | undefined {
     return this.#parent;
   }
 
-  /** Where XState's own inspectors look for a machine's definition. */
   get logic(): { readonly config: unknown } {
     const { logic } = this.#ref as unknown as { logic: { config: unknown } };
     return { config: this.behaviour === "machine" ? logic.config : { id: this.id, description: this.behaviour } };
   }
 
-  /** What it says of itself now. */
   getSnapshot(): InspectedSnapshot {
     return this.show(snapshotOf(this.#ref));
   }
 
-  /** @internal What is shown of one of its snapshots; undefined before its init has run. */
+  /** What is shown of one of its snapshots; undefined before its init has run. */
   show(snapshot: Snapshot<unknown> | undefined): InspectedSnapshot {
     const { status = "active", error } = snapshot ?? {};
     const shown = { status, output: undefined, error: plainData("error", error, this.#redact) };
@@ -80,7 +61,6 @@ export class InspectedActor implements ActorRefLike {
     } as InspectedSnapshot;
   }
 
-  /** Inspectors look; they do not touch. @throws GenApiError `invalid_request` */
   send(): never {
     throw libraryError("invalid_request", `Nothing can be sent to "${this.path}": it is being inspected`);
   }

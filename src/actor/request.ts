@@ -5,9 +5,9 @@ import { contextOf } from "./system-context.ts";
 
 /** Whom a call's answer goes to. Answering twice, or after the caller gave up, does nothing. */
 export interface From<Reply> {
-  /** @internal */
+  /** Takes the answer. */
   settle(reply: Reply): void;
-  /** @internal */
+  /** Takes what went wrong. */
   fail(error: unknown): void;
 }
 

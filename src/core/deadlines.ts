@@ -9,7 +9,7 @@ export interface Expiring {
 export interface Deadline {
   readonly at: number;
   readonly target: Expiring;
-  /** @internal neighbours in the queue of equal durations; null once cancelled or passed */
+  /** Neighbours in the queue of equal durations; null once cancelled or passed. */
   queue: Queue | null;
   previous: Deadline | null;
   next: Deadline | null;

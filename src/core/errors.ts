@@ -40,7 +40,7 @@ export function isErrorCode(value: unknown): value is ErrorCode {
 
 /** What beside reason and message a {@link GenApiError} carries. */
 export interface GenApiErrorOptions {
-  /** @default "failed" — what a function of yours throws. The library's own errors name another code. */
+  /** What kind of failure it is; the library's own errors name theirs. @default "failed": what functions throw */
   code?: ErrorCode;
   /** Tells the client that sending the request again may help. @default false */
   canRetry?: boolean;

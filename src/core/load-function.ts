@@ -16,6 +16,7 @@ const handlersKey = Symbol.for("gen-api.service-handlers");
 
 /** Something with handlers by function name: the result of `defineService`. */
 export interface HandlerHolder {
+  /** The functions, by name. */
   readonly handlers: ReadonlyMap<string, ServiceFunction>;
 }
 

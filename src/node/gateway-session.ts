@@ -84,7 +84,7 @@ export class GatewaySession implements PipeEndOwner, ServedCallsOwner {
     return this.#end.isUp;
   }
 
-  /** @internal called by its calls: the gateway knows that this node takes no more */
+  /** Called by its calls: the gateway knows that this node takes no more. */
   get hasLeft(): boolean {
     return this.#hasLeft;
   }
@@ -134,7 +134,7 @@ export class GatewaySession implements PipeEndOwner, ServedCallsOwner {
     this.#end.close(reason);
   }
 
-  /** @internal called by the pipe's end */
+  /** Called by the pipe's end. */
   handshake(message: Uint8Array): void {
     try {
       const step = this.#handshake.received(message);
@@ -151,7 +151,7 @@ export class GatewaySession implements PipeEndOwner, ServedCallsOwner {
     this.#host.up(this);
   }
 
-  /** @internal called by the pipe's end */
+  /** Called by the pipe's end. */
   entry(entry: readonly unknown[]): void {
     if (this.#calls.entry(entry)) return;
     const [operation, ask, isGranted, value] = entry;
@@ -159,7 +159,7 @@ export class GatewaySession implements PipeEndOwner, ServedCallsOwner {
     else this.close("the gateway sends what is no entry");
   }
 
-  /** @internal called by the pipe's end */
+  /** Called by the pipe's end. */
   pipeEnded(reason: string): void {
     this.#asks.fail(reason);
     this.#calls.lost();

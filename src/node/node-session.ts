@@ -127,20 +127,20 @@ export class NodeSession implements RemoteNode, PipeEndOwner, SentCallsOwner {
     this.#end.close(reason);
   }
 
-  /** @internal called by its calls */
+  /** Called by its calls. */
   get takesCalls(): true | "down" | "leaving" {
     if (!this.#end.isUp) return "down";
     return this.#isLeaving ? "leaving" : true;
   }
 
-  /** @internal called by its calls; all that a node which leaves had to do has arrived here */
+  /** Called by its calls; all that a node which leaves had to do has arrived here. */
   callEnded(): void {
     if (!this.#isLeaving || this.#calls.size > 0) return;
     this.#end.outbox.flush();
     this.close("left");
   }
 
-  /** @internal called by the pipe's end */
+  /** Called by the pipe's end. */
   handshake(message: Uint8Array): void {
     // It was told so, and closes.
     if (this.#refusal !== null) return;
@@ -154,13 +154,13 @@ export class NodeSession implements RemoteNode, PipeEndOwner, SentCallsOwner {
     }
   }
 
-  /** @internal called by the pipe's end */
+  /** Called by the pipe's end. */
   entry([operation, id, third, fourth]: readonly unknown[]): void {
     if (operation === fromNode.ask) this.#asked(id, third, fourth);
     else this.#calls.answered(operation, id, third, fourth);
   }
 
-  /** @internal called by the pipe's end */
+  /** Called by the pipe's end. */
   pipeEnded(reason: string, undeliveredFrom: number): void {
     if (this.#identity === null) {
       this.#host.refused(this.peer, this.#handshake.claimed, this.#refusal ?? reason);

@@ -66,14 +66,14 @@ export class SentCalls implements RemoteNode, PendingOwner {
     return pending;
   }
 
-  /** @internal called by the call */
+  /** Called by the call. */
   cancel(pending: Pending, reason: CancelReason): void {
     if (this.#calls.delete(pending) === -1) return;
     this.#put([toNode.cancel, pending.id, reason]);
     this.#owner.callEnded();
   }
 
-  /** @internal called by the stream */
+  /** Called by the stream. */
   grant(pending: Pending, chunks: number): void {
     if (this.#calls.get(pending.id) === pending) this.#put([toNode.grant, pending.id, chunks]);
   }

@@ -94,18 +94,18 @@ export class ServedCalls implements ServedOwner {
     }
   }
 
-  /** @internal called by the stream */
+  /** Called by the stream. */
   chunk(served: Served, json: string): void {
     if (this.#calls.get(served.id) === served) this.#answer(served, fromNode.chunk, json);
   }
 
-  /** @internal called by the call */
+  /** Called by the call. */
   succeeded(served: Served, json: string | null): void {
     if (this.#calls.delete(served) === -1) return;
     this.#answer(served, served instanceof ServedStream ? fromNode.end : fromNode.result, json);
   }
 
-  /** @internal called by the call */
+  /** Called by the call. */
   failed(served: Served, error: GenApiError, begun: boolean): void {
     if (this.#calls.delete(served) !== -1) this.#sendFailure(served.id, error, begun);
   }

@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { z } from "zod";
-import { type Inspection, type InspectionObserver, inspectionShape, isInspection } from "../actor/inspect.ts";
+import { inspectionShape, isInspection } from "../actor/inspect.ts";
+import type { Inspection, InspectionObserver } from "../actor/inspection.ts";
 import { holdsService, type Service } from "../config/define-service.ts";
 import { type FunConfigInput, validateFunConfig } from "../config/fun-config.ts";
 import { type Clock, systemClock } from "../core/clock.ts";

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Closed } from "../actor/closed.ts";
-import type { Inspection, InspectionObserver } from "../actor/inspect.ts";
+import type { Inspection, InspectionObserver } from "../actor/inspection.ts";
 import type { TreeNode } from "../actor/tree-node.ts";
 import type { HostCallOptions, HostRequest } from "../call/host-calls.ts";
 import type { Response } from "../call/response.ts";

@@ -1,5 +1,5 @@
 import type { Closed } from "../actor/closed.ts";
-import type { Inspection, InspectionObserver } from "../actor/inspect.ts";
+import type { Inspection, InspectionObserver } from "../actor/inspection.ts";
 import { type SupervisorRef, terminateChild } from "../actor/supervisor-requests.ts";
 import { type System, startSystem } from "../actor/system.ts";
 import type { TreeNode } from "../actor/tree-node.ts";

@@ -19,7 +19,7 @@ export class SocketTrace {
     return opening.run(this, open);
   }
 
-  /** @internal */
+  /** Called for each socket that is opened in {@link run}. */
   opened(socket: Socket): void {
     if (this.#isClosed) {
       // It is told of before it connects, and whoever opens it does not listen to it yet.
