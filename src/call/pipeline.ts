@@ -19,6 +19,7 @@ import {
   unauthenticated,
   unavailable,
 } from "./failure.ts";
+import { findFunction } from "./find-function.ts";
 import { acceptHookRequest, type HookRequest, hookRequestOf, isMap } from "./hook-request.ts";
 import { PermissionQuestion } from "./permission-question.ts";
 import type { PipelineSources } from "./pipeline-sources.ts";
@@ -122,7 +123,7 @@ function proceed(call: Call, sources: PipelineSources): void {
 /** Finds the function that a request names. */
 function resolveFunction(call: Call, sources: PipelineSources): Failure | undefined {
   const { service, requestType, version } = call.request;
-  const found = sources.functions.resolve(service, requestType, version);
+  const found = findFunction(sources, service, requestType, version);
   if (typeof found !== "string") {
     call.compiled = found;
     return undefined;

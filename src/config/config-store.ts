@@ -21,10 +21,15 @@ export function isOfHost({ origin = "host" }: ConfigEntry): boolean {
 /** Why a lookup found nothing. */
 export type Missing = "not_found" | "disabled";
 
+/** Whether a request with this version leaves it to the gateway: with none, or the reserved `"0.0.0"`. */
+export function namesNone(version: string | null): version is null | "0.0.0" {
+  return version === null || version === "0.0.0";
+}
+
 interface Versions<Entry> {
   readonly byVersion: Map<string | null, Entry>;
-  /** What a request without a version gets; undefined after a write that may have changed it, until the next read. */
-  latest: Entry | Missing | undefined;
+  /** What a request without a version may get; undefined after a write that may have changed it, until the next read. */
+  latest: readonly Entry[] | undefined;
 }
 
 /**
@@ -48,13 +53,19 @@ export class ConfigStore<Entry extends ConfigEntry> {
   resolve(service: string, requestType: string, version: string | null): Entry | Missing {
     const versions = this.#services.get(service)?.get(requestType);
     if (versions === undefined) return "not_found";
-    if (version === null || version === "0.0.0") {
-      versions.latest ??= latestOf(versions.byVersion);
-      return versions.latest;
-    }
+    if (namesNone(version)) return latestOf(versions)[0] ?? "disabled";
     const entry = versions.byVersion.get(version);
     if (entry === undefined) return "not_found";
     return entry.config.disabled ? "disabled" : entry;
+  }
+
+  /**
+   * Every version that requests without one may get: the latest, then those that would be the latest without it. No
+   * pre-release where anything else is enabled.
+   */
+  latest(service: string, requestType: string): readonly Entry[] {
+    const versions = this.#services.get(service)?.get(requestType);
+    return versions === undefined ? [] : latestOf(versions);
   }
 
   /** Whether the function is registered, in whatever version, enabled or not. */
@@ -126,31 +137,28 @@ export class ConfigStore<Entry extends ConfigEntry> {
   }
 }
 
-function latestOf<Entry extends ConfigEntry>(byVersion: ReadonlyMap<string | null, Entry>): Entry | Missing {
-  let best: Entry | undefined;
-  let highest: semver.SemVer | null = null;
-  for (const entry of byVersion.values()) {
-    const { version, disabled } = entry.config;
-    if (disabled) continue;
-    const parsed = semver.parse(version);
-    if (best !== undefined && !comesBefore(parsed, highest)) continue;
-    best = entry;
-    highest = parsed;
-  }
-  if (best !== undefined) return best;
-  return byVersion.size === 0 ? "not_found" : "disabled";
+function latestOf<Entry extends ConfigEntry>(versions: Versions<Entry>): readonly Entry[] {
+  versions.latest ??= enabledOf(versions.byVersion.values());
+  return versions.latest;
 }
 
-/** Released versions before the unversioned one, that before pre-releases; among equals the higher by precedence. */
-function comesBefore(version: semver.SemVer | null, other: semver.SemVer | null): boolean {
-  const difference = rank(version) - rank(other);
-  if (difference !== 0) return difference > 0;
-  return version !== null && other !== null && semver.compareBuild(version, other) > 0;
+/** Released versions, the highest by precedence first, then the unversioned one; pre-releases only without any of them. */
+function enabledOf<Entry extends ConfigEntry>(versions: Iterable<Entry>): readonly Entry[] {
+  const enabled = Array.from(versions)
+    .filter(({ config }) => !config.disabled)
+    .map((entry) => ({ entry, version: semver.parse(entry.config.version) }));
+  const releases = enabled.filter(({ version }) => !isPreRelease(version));
+  const eligible = releases.length > 0 ? releases : enabled;
+  return eligible.sort((one, other) => precedence(other.version, one.version)).map(({ entry }) => entry);
 }
 
-function rank(version: semver.SemVer | null): number {
-  if (version === null) return 1;
-  return version.prerelease.length === 0 ? 2 : 0;
+function isPreRelease(version: semver.SemVer | null): boolean {
+  return version !== null && version.prerelease.length > 0;
+}
+
+function precedence(one: semver.SemVer | null, other: semver.SemVer | null): number {
+  if (one === null || other === null) return Number(one !== null) - Number(other !== null);
+  return semver.compareBuild(one, other);
 }
 
 function getOrMake<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {

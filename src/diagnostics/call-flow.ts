@@ -1,5 +1,6 @@
 import type { CompiledFunction } from "../call/compile-function.ts";
-import type { ConfigStore, Origin } from "../config/config-store.ts";
+import { findFunction } from "../call/find-function.ts";
+import { type ConfigStore, namesNone, type Origin } from "../config/config-store.ts";
 import type { FunConfig } from "../config/fun-config.ts";
 import type { NodeTable } from "../node/node-table.ts";
 import type { ScopedRateLimit } from "../policy/rate-limit.ts";
@@ -54,19 +55,19 @@ export interface CallFlowSources {
  * @param version null: the one that requests without a version get; a disabled one where all are
  */
 export function callFlow(
-  { functions, nodes, limits }: CallFlowSources,
+  sources: CallFlowSources,
   service: string,
   requestType: string,
   version: string | null,
 ): CallFlow | "not_found" {
+  const { functions, nodes, limits } = sources;
   const versions = functions.versions(service, requestType);
-  const latest = functions.resolve(service, requestType, null);
-  const found =
-    version === null || version === "0.0.0"
-      ? typeof latest === "string"
-        ? versions[0]
-        : latest
-      : functions.find(service, requestType, version);
+  const latest = findFunction(sources, service, requestType, null);
+  const found = namesNone(version)
+    ? typeof latest === "string"
+      ? versions[0]
+      : latest
+    : functions.find(service, requestType, version);
   if (found === undefined) return "not_found";
   const applying = limits().filter(
     ({ scope }) => scope === "global" || (scope.service === service && scope.requestType === requestType),

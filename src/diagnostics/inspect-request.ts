@@ -1,5 +1,6 @@
 import type { CompiledFunction } from "../call/compile-function.ts";
 import { type Failure, permissionDenied, rateLimited, refusal, retryExhausted, unavailable } from "../call/failure.ts";
+import { findFunction } from "../call/find-function.ts";
 import type { HostRequest } from "../call/host-calls.ts";
 import { parseRequest, type Request, versionFault } from "../call/request.ts";
 import type { ConfigStore, Missing } from "../config/config-store.ts";
@@ -108,7 +109,7 @@ export function inspectRequest(given: InspectedRequest, sources: InspectionSourc
   const payload = { request_id: requestId, service, request_type: requestType, args, version, trace };
   const request = parseRequest(payload);
   if ("code" in request) return inspection([{ ...resolved("no request that can be read"), failure: request }]);
-  const found = sources.functions.resolve(request.service, request.requestType, request.version);
+  const found = findFunction(sources, request.service, request.requestType, request.version);
   const resolution = resolve(request, found, sources);
   if (resolution.failure !== null || typeof found === "string") return inspection([resolution]);
   const inspected = { request, identity, compiled: found, sources };

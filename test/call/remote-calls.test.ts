@@ -69,6 +69,40 @@ describe("a function that nodes run", () => {
     await expect(unreadable).rejects.toMatchObject({ code: "function_missing" });
   });
 
+  test("is taken over by an earlier version while none of its own nodes lives, for requests that name no version", async () => {
+    const { request, nodes, sent } = await pipelineOf(
+      { ...remote, requestType: "get", version: "1.0.0", nodes: ["a"] },
+      { ...remote, requestType: "get", version: "2.0.0", nodes: ["b"] },
+      { ...remote, requestType: "get", version: "3.0.0-rc.1", nodes: ["a"] },
+    );
+    const askedBy = (version: string | null) => {
+      request("get", version === null ? one : { ...one, version });
+      const { node, call } = nodes.calls.at(-1) ?? {};
+      return nodes.calls.splice(0).length === 0 ? codes(sent.splice(0))[0] : `${node} ${call?.version}`;
+    };
+    nodes.up("a", "b");
+    expect([askedBy(null), askedBy("0.0.0")]).toEqual(["b 2.0.0", "b 2.0.0"]);
+    nodes.down("b");
+    expect([askedBy(null), askedBy("0.0.0"), askedBy("2.0.0")]).toEqual(["a 1.0.0", "a 1.0.0", "unavailable"]);
+    nodes.down("a");
+    expect(askedBy(null)).toBe("unavailable");
+    nodes.up("b");
+    expect(askedBy(null)).toBe("b 2.0.0");
+  });
+
+  test("is taken over by the gateway's own earlier one, but not where a resolver says which its nodes are", async () => {
+    const own = { requestType: "echo", version: null, argTypes: { msg: "string" } } as const;
+    const request = { args: { msg: "here" } };
+    const listed = await pipelineOf(own, { ...own, version: "1.0.0", nodes: ["a"] });
+    listed.request("echo", request);
+    expect(codes(listed.sent)).toEqual(["here"]);
+    Object.assign(globalThis, { resolveNodes: () => ["a"] });
+    const nodes = { module: "resolvers", function: "asTold" };
+    const resolved = await pipelineOf(own, { ...own, version: "1.0.0", nodes });
+    for (let count = 0; count < 2; count++) resolved.request("echo", request);
+    expect(codes(resolved.sent)).toEqual(["unavailable", "unavailable"]);
+  });
+
   test("is unavailable while none of them lives, and costs nobody a permission question then", async () => {
     const { request, nodes, sent } = await remotePipeline({ permissionCallback: "users.may" }, []);
     request("get", one);

@@ -176,6 +176,37 @@ describe.each(ways)("%s", (_way, open) => {
     expect(v1.map(({ process }) => process.exitCode)).toEqual([0, 0]);
   }, 60_000);
 
+  test("taking a deployment back, v2 stopped in good order while v1 still runs, loses no call", async () => {
+    const way = await open();
+    const gateways = await startGateways(way.gateway);
+    const clients = [await connect(urlOf(gateways[0])), await connect(urlOf(gateways[1]))] as const;
+    await startNodeProcess(gateways, { ...way.node, name: "v1", version: "1.0.0" });
+    const latest = new Load().call(clients[0], null).call(clients[1], null);
+    const first = new Load().call(clients[0], "1.0.0").call(clients[1], "1.0.0");
+    await latest.more(100);
+    const v2 = [
+      await startNodeProcess(gateways, { ...way.node, name: "v2-a", version: "2.0.0" }),
+      await startNodeProcess(gateways, { ...way.node, name: "v2-b", version: "2.0.0" }),
+    ];
+    const hasV2 = performance.now();
+    await Promise.all([latest.more(200), first.more(200)]);
+    const goesBack = performance.now();
+    await Promise.all(v2.map((node) => node.stop({ drainMs: 20_000 })));
+    const hasV1 = performance.now();
+    await Promise.all([latest.more(200), first.more(200)]);
+    await Promise.all([latest.stop(), first.stop()]);
+
+    expect(answersOf(latest.between(hasV2, goesBack))).toEqual(["v2-a", "v2-b"]);
+    expect(answersOf(latest.between(hasV1))).toEqual(["v1"]);
+    // Nothing failed, and nothing was answered twice.
+    expect(answersOf(latest.called)).toEqual(["v1", "v2-a", "v2-b"]);
+    expect(answersOf(first.called)).toEqual(["v1"]);
+    expect([...latest.answeredTwice, ...first.answeredTwice]).toEqual([]);
+    // Who asks for what was taken back by its version may yet see it come again.
+    const { response } = await clients[0].request("node", {}, { version: "2.0.0" });
+    expect(response).toMatchObject({ error_code: "unavailable", can_retry: true });
+  }, 60_000);
+
   test("nodes of one version that are restarted one by one under load, stopped in good order, fail no call", async () => {
     const way = await open();
     const gateways = await startGateways(way.gateway);

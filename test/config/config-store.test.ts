@@ -47,6 +47,18 @@ describe("a request without a version gets", () => {
     expect(latest(storeOf({ version: "1.0.0" }, { version: "2.0.0", disabled: true }))).toBe("1.0.0");
   });
 
+  test("one of these, the first that will do: released versions, then the unversioned; pre-releases only by themselves", () => {
+    const all = (...versions: (string | null)[]) =>
+      storeOf(...versions.map((version) => ({ version })), { version: "9.0.0", disabled: true })
+        .latest("users", "get")
+        .map(({ named }) => named);
+    expect(all("1.0.0", null, "2.0.0-rc.1", "10.0.0", "2.0.0")).toEqual(["10.0.0", "2.0.0", "1.0.0", "unversioned"]);
+    expect(all(null, "2.0.0-rc.1")).toEqual(["unversioned"]);
+    expect(all("2.0.0-rc.1", "2.0.0-rc.2")).toEqual(["2.0.0-rc.2", "2.0.0-rc.1"]);
+    expect(all()).toEqual([]);
+    expect(storeOf().latest("users", "get")).toEqual([]);
+  });
+
   test("'disabled' when every version is, 'not_found' when there is none", () => {
     expect(latest(storeOf({ version: "1.0.0", disabled: true }, { disabled: true }))).toBe("disabled");
     expect(latest(storeOf())).toBe("not_found");
