@@ -8,6 +8,7 @@ import { urlOf } from "../support/gateway.ts";
 import { NatsServer } from "../support/nats-server.ts";
 import { Notes } from "../support/notes.ts";
 import { type Client, connectClient } from "../support/phoenix-client.ts";
+import { until } from "../support/until.ts";
 
 /** How the gateway and the node of a test reach each other. */
 interface Cluster {
@@ -164,7 +165,7 @@ describe.each(Object.entries(clusters))("a service node's functions, %s:", (_how
     await notes.next("go began");
     const stopped = node.stop({ drainMs: 10_000 });
     // It has taken its leave when no new call reaches it.
-    while ((await client.request("echo", { value: 1 })).response.success);
+    await until(async () => !(await client.request("echo", { value: 1 })).response.success);
     notes.tell("go");
     expect((await call).response).toMatchObject({ success: true, result: "went" });
     await stopped;

@@ -8,6 +8,7 @@ import { connect, keep, nextEvent, nodeUrlOf, startGateway } from "../support/cl
 import { urlOf } from "../support/gateway.ts";
 import { GatewayProcess } from "../support/gateway-process.ts";
 import { NodeProcess, type NodeProcessOptions } from "../support/node-process.ts";
+import { until } from "../support/until.ts";
 
 /** A node's process, whose functions the gateway knows. */
 async function startNode(gateway: Runtime, options: NodeProcessOptions): Promise<NodeProcess> {
@@ -193,7 +194,7 @@ test("a node that stops is not reached anew by a gateway that it has left, while
   await Promise.all(gateways.map((gateway) => gateway.nodes.whenUp("a")));
   await node.connected();
   const client = await connect(urlOf(gateways[1]));
-  while ((await client.request("echo", { value: 1 })).response.error_code !== undefined);
+  await until(async () => (await client.request("echo", { value: 1 })).response.success);
   const call = client.request("waits_for", { text: "last" });
   await node.noted("last began");
   const left = nextEvent("node.down", ({ metadata }) => metadata.gateway === "one");

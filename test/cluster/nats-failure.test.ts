@@ -13,6 +13,7 @@ import { NatsServer } from "../support/nats-server.ts";
 import { NodeProcess } from "../support/node-process.ts";
 import type { Client } from "../support/phoenix-client.ts";
 import { recordEvents } from "../support/record-events.ts";
+import { until } from "../support/until.ts";
 
 const signingKey = "a key of the gateways alone, long enough";
 const modules = { test: new URL("../fixtures/service.js", import.meta.url) };
@@ -165,9 +166,7 @@ describe("a gateway that is killed and started again", () => {
     const gateway = keep(await GatewayProcess.start({ port: 0, ...options }));
     const node = await startNode(server, "n", [other]);
     const before = await connect(gateway.url);
-    const isKnown = async (client: Client) => {
-      while ((await answerOf(client)) !== "here");
-    };
+    const isKnown = (client: Client) => until(async () => (await answerOf(client)) === "here");
     await isKnown(before);
     await before.close();
     const otherClient = await connect(urlOf(other));

@@ -4,6 +4,7 @@ import { isGenApiError } from "../../src/core/errors.ts";
 import * as codec from "../../src/node/frame-codec.ts";
 import { maxFrameDepth } from "../../src/node/frame-scan.ts";
 import { fromNodeLimits, toNodeLimits } from "../../src/node/node-protocol.ts";
+import { collectGarbage } from "../support/heap.ts";
 
 const { encodeEntry, maxMessageBytes } = codec;
 const encodeForeign = (entry: codec.Entry, limits = toNodeLimits) => codec.encodeForeign(entry, limits);
@@ -106,6 +107,7 @@ describe("a frame", () => {
   });
 
   test("is refused at once when it promises more than it holds: nothing is set aside for it", () => {
+    collectGarbage();
     const before = process.memoryUsage().heapUsed;
     // Lists of four thousand million, each the first element of the one before.
     const lists = Buffer.concat(Array.from({ length: 60 }, () => Buffer.from([0xdd, 0xff, 0xff, 0xff, 0xff])));
@@ -185,6 +187,7 @@ describe("a frame", () => {
 
     test(`${direction} is refused at once when it is megabytes of empty lists or maps`, () => {
       for (const bytes of [Buffer.alloc(31e6, 0x90), Buffer.alloc(31e6, 0x80), listOf(31e6, 0x80)]) {
+        collectGarbage();
         const before = process.memoryUsage().heapUsed;
         expect(() => decodeEntries(bytes, limits)).toThrow("cannot be read");
         expect(process.memoryUsage().heapUsed - before).toBeLessThan(50_000_000);

@@ -12,7 +12,8 @@ import { startSession } from "../../src/node/session.actor.ts";
 import type { Endpoint } from "../../src/node/transport.ts";
 import { recordEvents } from "../support/record-events.ts";
 import { SimulatedClock } from "../support/simulated-clock.ts";
-import { createCall, createGatewayHost, createNodeHost, ScriptedExecutor, until } from "./sessions.ts";
+import { until } from "../support/until.ts";
+import { createCall, createGatewayHost, createNodeHost, ScriptedExecutor } from "./sessions.ts";
 
 /** A gateway with its tree, and nodes that come and go. */
 function start() {

@@ -9,11 +9,6 @@ import { type PushToken, serviceTokens } from "../../src/node/push-token.ts";
 import type { RemoteCall, RemoteNode, RemoteStream } from "../../src/node/remote-call.ts";
 import type { CancelReason } from "../../src/worker/worker-call.ts";
 
-/** Runs until `holds` is true; a test that waits in vain runs into its timeout. */
-export async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setImmediate(resolve));
-}
-
 /** A gateway's sessions, with a note of everything that its host is told. */
 export function createGatewayHost(options: Partial<NodeSessionHost> & { pushToken?: PushToken } = {}) {
   const clock = options.clock ?? systemClock;

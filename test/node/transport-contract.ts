@@ -10,7 +10,8 @@ import type { PushToken } from "../../src/node/push-token.ts";
 import type { Endpoint, GatewayEndpoint, NodeTransport, TransportScope } from "../../src/node/transport.ts";
 import { ProducerCredit, streamWindow } from "../../src/worker/stream-credit.ts";
 import { SimulatedClock } from "../support/simulated-clock.ts";
-import { createCall, createGatewayHost, createNodeHost, createStream, ScriptedExecutor, until } from "./sessions.ts";
+import { until } from "../support/until.ts";
+import { createCall, createGatewayHost, createNodeHost, createStream, ScriptedExecutor } from "./sessions.ts";
 
 /** A transport as the contract's tests use it: made anew for each test. */
 export interface TransportUnderTest {

@@ -6,7 +6,8 @@ import { isLoopbackAddress, isLoopbackHost } from "../../../src/core/loopback.ts
 import { type Caller, refusalOf } from "../../../src/node/link/admission.ts";
 import { LinkPlaces } from "../../../src/node/link/link-places.ts";
 import { recordEvents } from "../../support/record-events.ts";
-import { openGateway, openNode, until } from "./open-link.ts";
+import { until } from "../../support/until.ts";
+import { openGateway, openNode } from "./open-link.ts";
 
 /** An address of this machine that is not loopback, where it has one. */
 const ownAddress = Object.values(networkInterfaces())

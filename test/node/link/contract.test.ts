@@ -2,8 +2,8 @@ import { describe } from "vitest";
 import { link } from "../../../src/node/link/link.ts";
 import type { GatewayLinkOptions, NodeLinkOptions } from "../../../src/node/link/link-options.ts";
 import { createAuthority } from "../../support/certificates.ts";
+import { until } from "../../support/until.ts";
 import { describeTransport, type TransportUnderTest } from "../transport-contract.ts";
-import { until } from "./open-link.ts";
 
 const sockets = () => process.getActiveResourcesInfo().filter((name) => /^(TCP|TLS)/.test(name)).length;
 

@@ -12,7 +12,8 @@ import { resolveNodeLink } from "../../../src/node/link/link-options.ts";
 import type { Pipe } from "../../../src/node/pipe.ts";
 import { recordEvents } from "../../support/record-events.ts";
 import { SimulatedClock } from "../../support/simulated-clock.ts";
-import { createScope, openGateway, openNode, Queue, until } from "./open-link.ts";
+import { until } from "../../support/until.ts";
+import { createScope, openGateway, openNode, Queue } from "./open-link.ts";
 
 /** A generator of numbers in [0, 1) that a seed makes come again. */
 function seeded(seed: number): () => number {

@@ -118,8 +118,3 @@ export function openNode(options: NodeLinkOptions, more: Partial<TransportScope>
   const endpoint = link(options).openNode(scope);
   return { endpoint, ends, failures, [Symbol.dispose]: () => endpoint.close() };
 }
-
-/** Resolves when `condition` holds: looked at once per turn of the event loop. */
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
-}

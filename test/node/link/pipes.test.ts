@@ -4,7 +4,8 @@ import { type Socket, connect as tcp } from "node:net";
 import { describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { closeGraceMs } from "../../../src/node/link/ws-pipe.ts";
-import { type End, openGateway, openNode, until } from "./open-link.ts";
+import { until } from "../../support/until.ts";
+import { type End, openGateway, openNode } from "./open-link.ts";
 
 /** A gateway and a node with one link between them. */
 async function linked(options: { maxMessageBytes?: number } = {}) {

@@ -10,7 +10,8 @@ import type { TransportScope } from "../../../src/node/transport.ts";
 import { createAuthority } from "../../support/certificates.ts";
 import { recordEvents } from "../../support/record-events.ts";
 import { SimulatedClock } from "../../support/simulated-clock.ts";
-import { createScope, openNode, until } from "./open-link.ts";
+import { until } from "../../support/until.ts";
+import { createScope, openNode } from "./open-link.ts";
 
 const authority = createAuthority();
 const gatewayCertificate = authority.issue("gateway", "127.0.0.1", "localhost");

@@ -6,7 +6,8 @@ import { type NatsOptions, nats } from "../../../src/node/nats/nats.ts";
 import type { Endpoint } from "../../../src/node/transport.ts";
 import { NatsServer } from "../../support/nats-server.ts";
 import { recordEvents } from "../../support/record-events.ts";
-import { createGatewayHost, createNodeHost, until } from "../sessions.ts";
+import { until } from "../../support/until.ts";
+import { createGatewayHost, createNodeHost } from "../sessions.ts";
 import { openSockets, watchSockets } from "./open-sockets.ts";
 import { RecordingScope } from "./recording-scope.ts";
 
@@ -133,7 +134,7 @@ describe("a pipe over NATS", () => {
     // A process that dies says nothing: its connection ends.
     const before = await connectionOf(other, "gateway");
     watched.sockets[0]?.destroy();
-    while ((await connectionOf(other, "gateway"))?.cid === before?.cid);
+    await until(async () => (await connectionOf(other, "gateway"))?.cid !== before?.cid);
     pipe.atNode.pipe.send(Buffer.from("not heard"));
     pipe.atNode.pipe.send(Buffer.from("not heard either"));
     expect(await pipe.atNode.ended).toEqual({ reason: "nobody listens at the other end", undeliveredFrom: 1 });

@@ -6,7 +6,7 @@ import { EntrySigner, entryKey } from "../../../src/node/nats/shared-entry.ts";
 import { encodeName } from "../../../src/node/nats/subjects.ts";
 import { NatsServer } from "../../support/nats-server.ts";
 import { recordEvents } from "../../support/record-events.ts";
-import { until } from "../sessions.ts";
+import { until } from "../../support/until.ts";
 import { RecordingScope } from "./recording-scope.ts";
 import { pushOf, SharingGateway } from "./sharing-gateway.ts";
 

@@ -8,7 +8,7 @@ import { contentOf, EntrySigner, entryKey, entryOf, partKey } from "../../../src
 import { NatsServer } from "../../support/nats-server.ts";
 import { recordEvents } from "../../support/record-events.ts";
 import { SimulatedClock } from "../../support/simulated-clock.ts";
-import { until } from "../sessions.ts";
+import { until } from "../../support/until.ts";
 import { openSockets } from "./open-sockets.ts";
 import { pushOf, SharingGateway, signingKey } from "./sharing-gateway.ts";
 
@@ -97,10 +97,10 @@ describe("gateways that share pushes over NATS", () => {
     expect((await keys()).length).toBeGreaterThan(6);
     second.pushes.put(pushOf("users@b", "1.0.1"));
     await first.has("users@b", "1.0.1");
-    while ((await keys()).length > 2);
+    await until(async () => (await keys()).length <= 2);
     second.pushes.remove("users", "users@b");
     await until(() => first.present.size === 0);
-    while ((await keys()).length > 1);
+    await until(async () => (await keys()).length <= 1);
   });
 
   test("write nothing when exactly the same push is there already", async () => {
@@ -193,12 +193,12 @@ describe("gateways that share pushes over NATS", () => {
     await first.has("users@b", "1.0.0");
     first.pushes.remove("users", "users@b");
     await until(() => first.present.size === 0);
-    while ((await keys()).length > 1);
+    await until(async () => (await keys()).length <= 1);
     expect(await keys()).toEqual([entryKey("users", "users@b")]);
     const setTimeout = (run: () => void, ms: number) => systemClock.setTimeout(run, ms === 60_000 ? 100 : ms);
     const systemTime = () => Date.now() + 25 * 60 * 60 * 1_000;
     using second = open("gateway@2", { ...systemClock, setTimeout, systemTime });
-    while ((await keys()).length > 0);
+    await until(async () => (await keys()).length <= 0);
     expect(second.told).toEqual(["removed users users@b"]);
   });
 

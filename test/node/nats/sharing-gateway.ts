@@ -3,7 +3,7 @@ import type { SharedPushes, SharedPushesReceiver } from "../../../src/config/sha
 import { systemClock } from "../../../src/core/clock.ts";
 import { type NatsOptions, nats } from "../../../src/node/nats/nats.ts";
 import type { GatewayEndpoint } from "../../../src/node/transport.ts";
-import { until } from "../sessions.ts";
+import { until } from "../../support/until.ts";
 import { RecordingScope } from "./recording-scope.ts";
 
 export const signingKey = "a secret of the gateways, 32 characters or more";
