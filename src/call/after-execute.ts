@@ -47,8 +47,8 @@ export function afterExecute(
 }
 
 /**
- * A hook may change what came of the request, not what a Response is: the request id stays, the last Response stays the
- * last, a field of the wrong type stays as it was, and a code that is none of the closed list becomes `failed`.
+ * A hook may change what came of the request, not what a Response is: the request id and `async` stay, the last Response
+ * stays the last, a field of the wrong type stays as it was, and a code that is none of the closed list becomes `failed`.
  *
  * @throws what JSON cannot hold, and what is longer than `maxResultBytes`
  */
@@ -58,7 +58,7 @@ function changedAnswer(
   changed: Record<string, unknown>,
   maxResultBytes: number,
 ): FinalAnswer {
-  const { result, success, error, async, can_retry, error_code, reason, retry_after_ms } = changed;
+  const { result, success, error, can_retry, error_code, reason, retry_after_ms } = changed;
   const text = (value: unknown, otherwise: string | null) => (typeof value === "string" ? value : otherwise);
   const flag = (value: unknown, otherwise: boolean) => (typeof value === "boolean" ? value : otherwise);
   const isSuccess = flag(success, original.success);
@@ -69,7 +69,7 @@ function changedAnswer(
     result: null,
     success: isSuccess,
     error: isSuccess ? null : text(error, original.error),
-    async: flag(async, original.async),
+    async: original.async,
     has_more: false,
     can_retry: flag(can_retry, original.can_retry),
     ...(isSuccess ? {} : { error_code: code, ...(told !== null && { reason: told }) }),

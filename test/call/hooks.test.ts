@@ -153,7 +153,13 @@ describe("an afterExecute hook", () => {
     expect(Object.keys(sent[0]?.response ?? {})).toEqual(
       expect.arrayContaining(["request_id", "result", "success", "error", "async", "has_more", "can_retry"]),
     );
-    expect(sent[0]?.response).toMatchObject({ request_id: "r1", success: true, error: null, has_more: false });
+    expect(sent[0]?.response).toMatchObject({
+      request_id: "r1",
+      success: true,
+      error: null,
+      async: false,
+      has_more: false,
+    });
   });
 
   test("may make a failure of a success, and a success of a failure", async () => {
