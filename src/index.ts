@@ -10,12 +10,12 @@ export type { PushToken } from "./node/push-token.ts";
 export type { NodeTransport } from "./node/transport.ts";
 export type { AdminOptions } from "./runtime/admin-options.ts";
 export type { HeartbeatOptions } from "./runtime/cluster-options.ts";
-export { startGenApi } from "./runtime/gateway.ts";
 export type { AdminAction, GenApiOptions } from "./runtime/options.ts";
 export type { IntensityOptions, ProgramOptions, WorkerPoolOptions } from "./runtime/program-options.ts";
 export type { HostPush, Runtime } from "./runtime/runtime.ts";
-export { type FromGateway, type ServiceNode, startServiceNode } from "./runtime/service-node.ts";
+export type { FromGateway, ServiceNode } from "./runtime/service-node.ts";
 export type { NodeFunConfigInput, ServiceNodeOptions } from "./runtime/service-node-options.ts";
+export { startGenApi, startServiceNode } from "./runtime/start.ts";
 
 // Functions
 

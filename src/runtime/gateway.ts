@@ -35,13 +35,8 @@ import { takeName } from "./program-names.ts";
 import type { HostPush, Runtime } from "./runtime.ts";
 import { startProgram } from "./start-program.ts";
 
-/**
- * Starts a gateway. It is ready when the promise resolves: its functions were found and it listens.
- *
- * @throws GenApiError `invalid_option` listing every fault by its path, `invalid_config`, `module_unreadable` or
- * `function_missing` for a function that cannot run, `listen_failed`; nothing is left running then
- */
-export async function startGenApi(options: GenApiOptions = {}): Promise<Runtime> {
+/** Starts a gateway. @throws as {@link startGenApi} */
+export async function openGateway(options: GenApiOptions): Promise<Runtime> {
   const resolved = resolveOptions(options);
   return startProgram(resolved.logger, () => new Gateway(resolved));
 }

@@ -75,14 +75,8 @@ export interface ServiceNode extends AsyncDisposable {
   stop(options?: { readonly drainMs?: number }): Promise<Closed>;
 }
 
-/**
- * Starts a service node: a program whose functions gateways call. It is ready when the promise resolves: its functions
- * were found. The gateways are reached, again and again, in the background: {@link ServiceNode.connected}.
- *
- * @throws GenApiError `invalid_option` listing every fault by its path, `invalid_config`, `module_unreadable` or
- * `function_missing` for a function that cannot run; nothing is left running then
- */
-export async function startServiceNode(options: ServiceNodeOptions): Promise<ServiceNode> {
+/** Starts a service node. @throws as {@link startServiceNode} */
+export async function openServiceNode(options: ServiceNodeOptions): Promise<ServiceNode> {
   const resolved = resolveServiceNodeOptions(options);
   return startProgram(resolved.logger, () => new RunningNode(resolved));
 }
