@@ -41,6 +41,7 @@ export class ConfigPusher {
   /** As gateways receive them, and as a pull returns them: without what only the node itself needs to know. */
   readonly functions: readonly object[];
   readonly configVersion: string;
+  readonly #functionsHash: string;
   readonly #pull: PullSource | null;
   readonly #sizes: readonly number[];
 
@@ -50,7 +51,8 @@ export class ConfigPusher {
     this.#pull = pull ?? null;
     const texts = this.functions.map((config) => JSON.stringify(config));
     this.#sizes = texts.map((text) => Buffer.byteLength(text));
-    this.configVersion = configVersion ?? hashOf(texts);
+    this.#functionsHash = hashOf(texts);
+    this.configVersion = configVersion ?? this.#functionsHash;
   }
 
   /**
@@ -61,8 +63,8 @@ export class ConfigPusher {
    * @throws what `ask` throws; GenApiError `invalid_request` where the gateway answers what cannot be understood
    */
   async push(ask: Ask, { force = false }: { readonly force?: boolean } = {}): Promise<PushOutcome> {
-    const { service, configVersion, functions } = this;
-    const begin: PushBegin = { service, configVersion, count: functions.length, force, pull: this.#pull };
+    const { functions } = this;
+    const begin: PushBegin = { ...this.#verify, count: functions.length, force, pull: this.#pull };
     const begun = parsed(answers.begin, "push_begin", await ask("push_begin", begin));
     if (begun.outcome === "skipped") return begun;
     const { push, sliceSize } = begun;
@@ -81,9 +83,13 @@ export class ConfigPusher {
 
   /** Whether the gateway has these functions of this node. @throws as {@link push} */
   async verify(ask: Ask): Promise<VerifyOutcome> {
+    return parsed(answers.verify, "verify", await ask("verify", this.#verify));
+  }
+
+  /** What a gateway knows its functions by. */
+  get #verify(): Verify {
     const { service, configVersion } = this;
-    const body: Verify = { service, configVersion };
-    return parsed(answers.verify, "verify", await ask("verify", body));
+    return { service, configVersion, functionsHash: this.#functionsHash };
   }
 
   #sliceEnd(from: number, sliceSize: number): number {

@@ -171,6 +171,7 @@ export class ConfigReceiver {
       functions: draft.functions,
       count: pull.functions.length,
       configVersion: pull.configVersion,
+      functionsHash: null,
       nodes,
       origin: "pulled",
       pull: before?.pull ?? null,
@@ -178,7 +179,8 @@ export class ConfigReceiver {
     };
     // A node that tells no version keeps the one that it pushed, as long as its functions are those of that push.
     const isSame = before !== undefined && sameFunctions(before, after);
-    const set = isSame && pull.configVersion === null ? { ...after, configVersion: before.configVersion } : after;
+    const { configVersion, functionsHash } = isSame ? before : after;
+    const set = { ...after, configVersion: pull.configVersion ?? configVersion, functionsHash };
     const isChanged = before === undefined || !sameSet(before, set) || !this.#registrar.isRegistered(service, before);
     if (isChanged) await this.#registrar.put(service, key, set);
     this.#registrar.arrived(service, outcome.accepted, outcome.refused);
@@ -187,7 +189,7 @@ export class ConfigReceiver {
 
   /** A push that another gateway accepted, or this one before its restart. */
   async shared(push: AcceptedPush): Promise<void> {
-    const { service, node, functions, count = functions.length } = push;
+    const { service, node, functions, count = functions.length, functionsHash = null } = push;
     const { sets, isLive } = this.#sources;
     // What the node itself has told is newer, or the same.
     if (sets.get(service, node)?.isOwn === true && isLive(node, service)) return;
@@ -195,7 +197,7 @@ export class ConfigReceiver {
     await this.#intake.take(functions, senderOf(service, node, "shared"), draft);
     const before = sets.get(service, node);
     if (before?.isOwn === true && isLive(node, service)) return;
-    const set = functionSet({ ...push, count }, node, draft.functions, false);
+    const set = functionSet({ ...push, count, functionsHash }, node, draft.functions, false);
     if (before === undefined || !sameSet(before, set)) await this.#registrar.put(service, node, set);
     this.#registrar.arrived(service, draft.functions.size, functions.length - draft.functions.size);
   }
@@ -225,8 +227,9 @@ export class ConfigReceiver {
   }
 
   /** Whether a push of this would change nothing: a function that was refused may be accepted now. */
-  #verify(set: FunctionSet, { service, configVersion }: Verify): VerifyOutcome["outcome"] {
-    if (set.configVersion !== configVersion || !isComplete(set)) return "mismatch";
+  #verify(set: FunctionSet, { service, configVersion, functionsHash }: Verify): VerifyOutcome["outcome"] {
+    const isThat = functionsHash === null || set.functionsHash === functionsHash;
+    if (set.configVersion !== configVersion || !isThat || !isComplete(set)) return "mismatch";
     // The host may have taken out one of the functions.
     return this.#registrar.isRegistered(service, set) ? "matched" : "not_found";
   }
@@ -266,10 +269,11 @@ function senderOf(service: string, node: string, via: "push" | "shared"): Sender
 }
 
 function functionSet(
-  { configVersion, count, pull }: Pick<PushBegin, "configVersion" | "count" | "pull">,
+  begin: Pick<PushBegin, "configVersion" | "functionsHash" | "count" | "pull">,
   node: string,
   functions: ReadonlyMap<string, HeldFunction>,
   isOwn: boolean,
 ): FunctionSet {
-  return { functions, count, configVersion, nodes: [node], origin: "pushed", pull, isOwn };
+  const { configVersion, functionsHash, count, pull } = begin;
+  return { functions, count, configVersion, functionsHash, nodes: [node], origin: "pushed", pull, isOwn };
 }

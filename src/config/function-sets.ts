@@ -26,6 +26,8 @@ export interface FunctionSet {
   readonly count: number;
   /** Null where a pull asks for no version. */
   readonly configVersion: string | null;
+  /** Stands for what the node pushed; null where that is not known, or they were pulled. */
+  readonly functionsHash: string | null;
   /** Who runs the functions: the node that pushed them, or those of a pulled service. */
   readonly nodes: readonly string[] | Mfa;
   readonly origin: Exclude<Origin, "host">;
@@ -146,12 +148,12 @@ export class FunctionSets {
     return { held, origin: newest.origin, nodes: isList(nodes) ? this.#shared([...names].sort()) : nodes };
   }
 
-  /** Another node's newest set with this version, if there is one. */
-  otherWithVersion(service: string, node: string, configVersion: string): readonly [string, FunctionSet] | undefined {
+  /** The newest set with this version, and whose it is. */
+  newestWithVersion(service: string, configVersion: string): readonly [node: string, set: FunctionSet] | undefined {
     let newest: readonly [string, Kept] | undefined;
-    for (const [other, set] of this.#services.get(service) ?? []) {
-      if (other === node || set.configVersion !== configVersion) continue;
-      if (newest === undefined || set.order > newest[1].order) newest = [other, set];
+    for (const [node, set] of this.#services.get(service) ?? []) {
+      if (set.configVersion !== configVersion) continue;
+      if (newest === undefined || set.order > newest[1].order) newest = [node, set];
     }
     return newest;
   }
@@ -186,8 +188,8 @@ export function isComplete({ functions, count }: FunctionSet): boolean {
 
 /** Whether nothing would change if one came instead of the other. */
 export function sameSet(one: FunctionSet, other: FunctionSet): boolean {
-  const isAlike = one.configVersion === other.configVersion && one.count === other.count;
-  return isAlike && sameNodes(one.nodes, other.nodes) && sameFunctions(one, other);
+  const isAlike = one.configVersion === other.configVersion && one.functionsHash === other.functionsHash;
+  return isAlike && one.count === other.count && sameNodes(one.nodes, other.nodes) && sameFunctions(one, other);
 }
 
 /** Whether both hold the same functions with the same contents. */

@@ -11,6 +11,8 @@ export interface PushBegin {
   readonly service: string;
   /** The version of the whole set; a gateway that has this version of this node already skips it. */
   readonly configVersion: string;
+  /** Other functions have another one, under whatever version; null from nodes of earlier releases. */
+  readonly functionsHash: string | null;
   /** How many functions follow. */
   readonly count: number;
   /** Take it though the version matches. */
@@ -74,11 +76,13 @@ export type PushOutcome =
 export interface Verify {
   readonly service: string;
   readonly configVersion: string;
+  /** As in {@link PushBegin}. */
+  readonly functionsHash: string | null;
 }
 
 /**
  * Whether a gateway has a node's functions at this version: where it has not, the next push is not skipped. `mismatch`
- * also where it refused some of them, `not_found` also where the host program has since deleted one.
+ * also where it has others under this version or refused some, `not_found` also where the host program has since deleted one.
  */
 export type VerifyOutcome =
   | { readonly outcome: "matched" }
@@ -90,6 +94,8 @@ export interface AcceptedPush {
   readonly service: string;
   readonly node: string;
   readonly configVersion: string;
+  /** As in {@link PushBegin}. @default null */
+  readonly functionsHash?: string;
   /** As the node sent them, those that were accepted. */
   readonly functions: readonly unknown[];
   /** How many the node sent, where some were refused. @default as many as `functions` has */
@@ -125,6 +131,7 @@ export const pushDefaults: PushLimits = {
 
 const nameRule = { error: must("a string of 1 to 256 characters") };
 const name = z.string(nameRule).min(1, nameRule).max(256, nameRule);
+const functionsHash = name.nullable().default(null);
 const number = z.int({ error: must("a whole number") });
 const args = z.array(z.unknown(), { error: must("a list of arguments") }).max(100, { error: must("at most 100 long") });
 
@@ -142,6 +149,7 @@ export const pushSchemas = {
   push_begin: z.object({
     service: name,
     configVersion: name,
+    functionsHash,
     count: number.min(0, { error: must("at least 0") }),
     force: z.boolean({ error: must("true or false") }).default(false),
     pull: pullSource.nullable().default(null),
@@ -151,7 +159,7 @@ export const pushSchemas = {
     functions: z.array(z.unknown(), { error: must("a list of FunConfigs") }),
   }),
   push_end: z.object({ push: number }),
-  verify: z.object({ service: name, configVersion: name }),
+  verify: z.object({ service: name, configVersion: name, functionsHash }),
 };
 
 /** Checks the shape of what other gateways share; the functions are checked one by one. */
@@ -159,6 +167,7 @@ export const acceptedPushSchema = z.object({
   service: name,
   node: name,
   configVersion: z.string(nameRule).max(256, nameRule),
+  functionsHash: name.exactOptional(),
   functions: z.array(z.unknown(), { error: must("a list of FunConfigs") }),
   count: number.exactOptional(),
   pull: pullSource.nullable(),

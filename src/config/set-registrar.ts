@@ -72,9 +72,16 @@ export class SetRegistrar {
     const set = sets.get(service, node);
     if (place === undefined || set?.isOwn !== true || node === pulledSet || !isLive(node, service)) return;
     const functions = Array.from(set.functions.values(), ({ sent }) => sent);
-    const { configVersion, count, pull } = set;
-    const refused = isComplete(set) ? {} : { count };
-    place.put({ service, node, configVersion: configVersion ?? "", functions, ...refused, pull });
+    const { functionsHash, count, pull } = set;
+    place.put({
+      service,
+      node,
+      configVersion: set.configVersion ?? "",
+      ...(functionsHash === null ? {} : { functionsHash }),
+      functions,
+      ...(isComplete(set) ? {} : { count }),
+      pull,
+    });
   }
 
   /** Whether nobody has taken one of its functions out of the table. */
@@ -89,7 +96,7 @@ export class SetRegistrar {
   #tellConflict(service: string, node: string, set: FunctionSet): void {
     const { sets, gateway, clock } = this.#sources;
     const { configVersion } = set;
-    const other = configVersion === null ? undefined : sets.otherWithVersion(service, node, configVersion);
+    const other = configVersion === null ? undefined : sets.newestWithVersion(service, configVersion);
     if (configVersion === null || other === undefined || !differ(other[1], set)) return;
     const nodes = { node, other_node: other[0] };
     conflict.emit({ system_time: clock.systemTime() }, { gateway, service, ...nodes, config_version: configVersion });

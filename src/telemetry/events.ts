@@ -212,7 +212,10 @@ export interface TelemetryEvents {
     { duration_us: number; accepted: number; refused: number },
     { gateway: string; service: string; node: string; config_version: string; outcome: "accepted" | "skipped" }
   >;
-  /** Two nodes pushed different functions under one version: those of `node`, the newer ones, are in effect. */
+  /**
+   * Different functions were pushed under one version, by two nodes or by one (`other_node` is `node` then): those of
+   * `node`, the newer ones, are in effect.
+   */
   "config.push.conflict": Event<
     { system_time: number },
     { gateway: string; service: string; node: string; other_node: string; config_version: string }

@@ -72,7 +72,7 @@ export const logLines: { readonly [Name in EventName]: LogLine<Name> } = {
     message: "Node pushed functions",
     or: { level: "warn", when: ({ measurements }) => measurements.refused > 0 },
   },
-  "config.push.conflict": { level: "warn", message: "Nodes pushed different functions under one version" },
+  "config.push.conflict": { level: "warn", message: "Different functions were pushed under one version" },
   "config.shared.refused": { level: "warn", message: "Shared entry was left out" },
   "config.pull.start": { level: "debug", message: "Pull started" },
   "config.pull.stop": {

@@ -97,6 +97,24 @@ describe("a push", () => {
     expect(await verified(second)).toEqual({ outcome: "matched" });
   });
 
+  test("of a node that was restarted with other functions under its version is taken: what it forbids now is forbidden", async () => {
+    const gateway = await startGateway();
+    const start = async (...functions: object[]) => {
+      const configs = functions.map((more) => echo("a", more));
+      const node = await startNode([gateway], { name: "n", modules, functions: configs, configVersion: "1" });
+      await node.connected();
+      return node;
+    };
+    const open = await start({});
+    expect(await answerOf(gateway, "a")).toBe(1);
+    await open.stop();
+    const told = nextEvent("config.push.conflict");
+    const strict = await start({ checkPermission: "any_authenticated" });
+    expect(await answerOf(gateway, "a")).toBe("permission_denied");
+    expect((await strict.verify())[0]?.outcome).toEqual({ outcome: "matched" });
+    expect((await told).metadata).toMatchObject({ node: "n", other_node: "n", config_version: "1" });
+  });
+
   test("replaces what the node pushed before: what it no longer holds goes, unless another node has it", async () => {
     const gateway = await startGateway();
     const start = async (name: string, ...types: string[]) => {

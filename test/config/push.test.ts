@@ -28,10 +28,45 @@ describe("a push", () => {
   test("of functions that the gateway has in this version is skipped, unless it is forced", async () => {
     await using gateway = openReceiver();
     await gateway.push("a", [fun("get")], { configVersion: "1" });
-    expect(await gateway.push("a", [fun("put")], { configVersion: "1" })).toEqual(skipped);
-    expect(gateway.table()).toEqual({ "users get -": ["a"] });
-    expect(await gateway.push("a", [fun("put")], { configVersion: "1", force: true })).toEqual(accepted(1));
-    expect(gateway.table()).toEqual({ "users put -": ["a"] });
+    expect(await gateway.push("a", [fun("get")], { configVersion: "1" })).toEqual(skipped);
+    expect(await gateway.push("a", [fun("get")], { configVersion: "1", force: true })).toEqual(accepted(1));
+    expect(await gateway.push("a", [fun("get")], { configVersion: "2" })).toEqual(accepted(1));
+  });
+
+  test("of other functions than the node has pushed under this version is taken, and told", async () => {
+    await using gateway = openReceiver();
+    using conflicts = recordEvents("config.push.conflict");
+    const verify = (...functions: FunConfigInput[]) =>
+      new ConfigPusher({ service: "users", functions, configVersion: "1" }).verify(gateway.session("a"));
+    await gateway.push("a", [fun("get")], { configVersion: "1" });
+    const stricter = fun("get", { checkPermission: "any_authenticated" });
+    expect(await verify(stricter)).toEqual({ outcome: "mismatch", gatewayVersion: "1" });
+    expect(await gateway.push("a", [stricter], { configVersion: "1" })).toEqual(accepted(1));
+    expect(gateway.store.find("users", "get", null)?.config.checkPermission).toBe("any_authenticated");
+    expect(await verify(stricter)).toEqual({ outcome: "matched" });
+    expect(await gateway.push("a", [stricter], { configVersion: "1" })).toEqual(skipped);
+    expect(await gateway.push("a", [stricter], { configVersion: "1", force: true })).toEqual(accepted(1));
+    const conflict = { gateway: "gateway", service: "users", node: "a", other_node: "a", config_version: "1" };
+    expect(conflicts.messages.map(({ metadata }) => metadata)).toEqual([conflict]);
+    // Another order is no other content: it is taken, and nothing is wrong.
+    await gateway.push("a", [stricter, fun("put")], { configVersion: "2" });
+    expect(await gateway.push("a", [fun("put"), stricter], { configVersion: "2" })).toEqual(accepted(2));
+    expect(conflicts.messages).toHaveLength(1);
+  });
+
+  test("of a node of an earlier release, which tells its version alone, is skipped by that", async () => {
+    await using gateway = openReceiver();
+    const begin = { service: "users", configVersion: "1", count: 1 };
+    const ask = gateway.session("a");
+    const { push } = (await ask("push_begin", begin)) as { push: number };
+    await ask("push_slice", { push, functions: [fun("get", { nodes: ["a"] })] });
+    await ask("push_end", { push });
+    expect(await ask("push_begin", begin)).toEqual(skipped);
+    // Restarted with a newer release, it is asked for what its version stands for, and known by that from then on.
+    expect(await gateway.push("a", [fun("get")], { configVersion: "1" })).toEqual(accepted(1));
+    expect(await gateway.push("a", [fun("get")], { configVersion: "1" })).toEqual(skipped);
+    expect(await ask("push_begin", begin)).toEqual(skipped);
+    expect(await ask("verify", { service: "users", configVersion: "1" })).toEqual({ outcome: "matched" });
   });
 
   test("is not skipped where one of its functions was taken out of the table", async () => {

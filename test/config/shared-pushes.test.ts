@@ -94,14 +94,31 @@ describe("a push that one gateway accepted", () => {
     expect(await third.push("a", functions, { configVersion: "1" })).toMatchObject(refused);
   });
 
-  test("of which all was accepted is shared as it always was", async () => {
+  test("is shared with what it was known by, and with how many functions it had where some were refused", async () => {
     const bucket = new Bucket();
     await using gateway = open(bucket);
     await gateway.push("a", [fun("get")], { configVersion: "1" });
-    const entry = { service: "users", node: "a", configVersion: "1", functions: [shared("get")], pull: null };
-    expect([...bucket.entries.values()]).toEqual([entry]);
+    const hash = expect.stringMatching(/^[0-9a-f]{32}$/);
+    const entry = { service: "users", node: "a", functionsHash: hash, functions: [shared("get")], pull: null };
+    expect([...bucket.entries.values()]).toEqual([{ ...entry, configVersion: "1" }]);
     await gateway.push("a", [fun("get"), fun("wrong", { timeout: 1 })], { configVersion: "2" });
     expect([...bucket.entries.values()]).toEqual([{ ...entry, configVersion: "2", count: 2 }]);
+  });
+
+  test("is not skipped where the node has others under its version since, or none can tell", async () => {
+    const bucket = new Bucket();
+    await using one = open(bucket);
+    await one.push("a", [fun("get")], { configVersion: "1" });
+    await one.lose("a");
+    await using two = open(bucket);
+    await idle();
+    expect(await two.push("a", [fun("put")], { configVersion: "1" })).toMatchObject({ outcome: "accepted" });
+    expect(two.table()).toEqual({ "users put -": ["a"] });
+    // By a gateway of an earlier release.
+    bucket.open().put({ service: "users", node: "b", configVersion: "1", functions: [shared("get")], pull: null });
+    await idle();
+    expect(await two.push("b", [fun("get")], { configVersion: "1" })).toMatchObject({ outcome: "accepted" });
+    expect(await two.push("b", [fun("get")], { configVersion: "1" })).toMatchObject({ outcome: "skipped" });
   });
 
   test("is an echo to its author, which changes nothing", async () => {

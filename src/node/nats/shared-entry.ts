@@ -79,8 +79,9 @@ export const isSame = (entry: SharedEntry, other: SharedEntry): boolean =>
 /** A push cut into parts of at most `maxPartBytes`. */
 export function contentOf(push: AcceptedPush, maxPartBytes: number): PushContent {
   // Field by field, in an order of its own: the same push has the same digest, whoever puts it.
-  const { service, node, configVersion, functions, pull, count } = push;
-  const bytes = Buffer.from(JSON.stringify({ service, node, configVersion, functions, pull, count }), "utf8");
+  const { service, node, configVersion, functions, pull, count, functionsHash } = push;
+  const content = { service, node, configVersion, functions, pull, count, functionsHash };
+  const bytes = Buffer.from(JSON.stringify(content), "utf8");
   const parts: Uint8Array[] = [];
   for (let at = 0; at < bytes.length; at += maxPartBytes) parts.push(bytes.subarray(at, at + maxPartBytes));
   return { digest: sha256(bytes), parts };

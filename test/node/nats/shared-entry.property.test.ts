@@ -23,6 +23,7 @@ const push: fc.Arbitrary<AcceptedPush> = fc.record(
     service: name,
     node: name,
     configVersion: name,
+    functionsHash: name,
     functions: fc.array(fc.jsonValue(), { maxLength: 5 }),
     count: fc.nat(),
     pull: fc.constant(null),
