@@ -11,6 +11,8 @@ import { type RetryPlan, retryPlan } from "../policy/retry.ts";
 import { type FunctionNodes, ListedNodes } from "./function-nodes.ts";
 import { ResolvedNodes } from "./resolved-nodes.ts";
 
+type ResponseType = FunConfig["responseType"];
+
 /** A function, ready to be called. */
 export interface Target {
   /** The URL of its ES module; where a node runs it, the name of one of the node's modules. */
@@ -42,8 +44,11 @@ export interface FunctionSources extends ModuleAllowlist {
   /** For telemetry. */
   readonly gateway: string;
   readonly clock: Clock;
-  /** Whether a worker thread finds the function. @throws GenApiError `module_unreadable` or `function_missing` */
-  verifyOnWorker(moduleUrl: string, name: string): Promise<void>;
+  /**
+   * Whether a worker thread finds the function, one of those that run functions with such answers.
+   * @throws GenApiError `module_unreadable` or `function_missing`
+   */
+  verifyOnWorker(moduleUrl: string, name: string, responseType: ResponseType): Promise<void>;
 }
 
 /**
@@ -57,14 +62,13 @@ export async function compileFunction(value: unknown, sources: FunctionSources):
   if (faults.length > 0) {
     throw faultsError("invalid_config", `Invalid FunConfig ${config.service}.${config.requestType}`, faults);
   }
-  const { permissionCallback, hookTimeout, timeout } = config;
-  const isCast = config.responseType === "none";
+  const { permissionCallback, hookTimeout, timeout, responseType } = config;
   return {
     config,
     validate: compileArguments(config.argTypes, config.argOrders),
-    target: await targetOf(config.mfa, config, timeout === "infinity" ? null : timeout, isCast, sources),
+    target: await targetOf(config.mfa, config, timeout === "infinity" ? null : timeout, responseType, sources),
     permissionCallback:
-      permissionCallback === null ? null : await targetOf(permissionCallback, config, hookTimeout, false, sources),
+      permissionCallback === null ? null : await targetOf(permissionCallback, config, hookTimeout, "sync", sources),
     nodes: await nodesOf(config, sources),
     beforeExecute: await hookOf(config.beforeExecute, config, sources),
     afterExecute: await hookOf(config.afterExecute, config, sources),
@@ -82,14 +86,15 @@ async function targetOf(
   mfa: Mfa,
   { nodes, runOn }: FunConfig,
   timeoutMs: number | null,
-  isCast: boolean,
+  responseType: ResponseType,
   sources: FunctionSources,
 ): Promise<Target> {
+  const isCast = responseType === "none";
   // Which modules and functions a node has is known there.
   if (nodes !== "local") return { module: mfa.module, function: mfa.function, main: null, isCast, timeoutMs };
   const module = urlOf(mfa, sources);
   const main = runOn === "main" ? (await loadFunction(module, mfa.function)).run : null;
-  if (runOn === "worker") await sources.verifyOnWorker(module, mfa.function);
+  if (runOn === "worker") await sources.verifyOnWorker(module, mfa.function, responseType);
   return { module, function: mfa.function, main, isCast, timeoutMs };
 }
 

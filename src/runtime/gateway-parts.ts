@@ -80,7 +80,7 @@ export class GatewayParts {
       gateway: name,
       clock,
       ...allowlist,
-      verifyOnWorker: (url: string, fun: string) => this.#pools.async.verify(url, fun),
+      verifyOnWorker: this.#pools.verify.bind(this.#pools),
     };
     const compile = (config: unknown) => compileFunction(config, functionSources);
     const nodeSelector = new NodeSelector(clock, Math.random);

@@ -38,7 +38,8 @@ export class NodeFunctions implements RemoteNode {
    * Makes sure that a FunConfig's functions can be called here.
    * @throws GenApiError `invalid_config` where its module is not allowed, `module_unreadable`, `function_missing`
    */
-  async add({ service, requestType, mfa, permissionCallback, runOn }: FunConfig): Promise<void> {
+  async add(config: FunConfig): Promise<void> {
+    const { service, requestType, responseType, mfa, permissionCallback, runOn } = config;
     for (const called of permissionCallback === null ? [mfa] : [mfa, permissionCallback]) {
       const { module, function: name } = called;
       const url = allowedUrl(called, this.#sources);
@@ -47,7 +48,7 @@ export class NodeFunctions implements RemoteNode {
         throw libraryError("invalid_config", `${service}.${requestType}: ${fault}`);
       }
       if (runOn === "worker") {
-        await this.#sources.pools.async.verify(url, name);
+        await this.#sources.pools.verify(url, name, called === mfa ? responseType : "sync");
       } else {
         const { run } = await loadFunction(url, name);
         const functions = this.#onMain.get(module) ?? new Map<string, ServiceFunction>();

@@ -3,6 +3,7 @@ import type { Piscina } from "piscina";
 import { toError } from "../core/errors.ts";
 import type { PoolFunction } from "./pool-function.ts";
 import type { PoolTask, TaskThread } from "./pool-task.ts";
+import type { Preloads } from "./preloads.ts";
 import {
   answer,
   answerLength,
@@ -38,6 +39,18 @@ export interface ThreadEvents {
 
 const aboutTasks: ReadonlySet<number> = new Set([answer.result, answer.failure, answer.chunk, answer.abandoned]);
 
+/** What a thread is made of. */
+export interface PoolThreadOptions {
+  readonly piscina: Piscina;
+  /** The thread's file. */
+  readonly file: URL;
+  /** The most tasks at a time. */
+  readonly slots: number;
+  /** The pool's list, to which functions are only added. */
+  readonly functions: readonly PoolFunction[];
+  readonly preloads: Preloads;
+}
+
 /** One thread, from the pool's side: its loop task in Piscina, its port, and the tasks that it has. */
 export class PoolThread implements TaskThread, Watched {
   readonly #port: MessagePort;
@@ -52,6 +65,7 @@ export class PoolThread implements TaskThread, Watched {
   #scheduled = false;
   #defined = 0;
   #isUnreadable = false;
+  readonly preloads: Preloads;
   /** Resolves when the loop has ended. */
   readonly end: Promise<void>;
   /** Resolves when the port is closed, which takes a turn of the event loop. */
@@ -64,16 +78,14 @@ export class PoolThread implements TaskThread, Watched {
   /** Its event loop did not answer when it was last asked. */
   standsStill = false;
 
-  /**
-   * @param file the thread's file @param slots the most tasks at a time
-   * @param functions the pool's list, to which functions are only added
-   */
-  constructor(piscina: Piscina, file: URL, slots: number, functions: readonly PoolFunction[], events: ThreadEvents) {
+  constructor(options: PoolThreadOptions, events: ThreadEvents) {
+    const { piscina, file, slots, functions, preloads } = options;
     const { port1, port2 } = new MessageChannel();
     const buffer = createCells(slots);
     this.#port = port1;
     this.#cells = viewCells(buffer);
     this.#functions = functions;
+    this.preloads = preloads;
     this.#events = events;
     port1.on("message", (entries: unknown) => this.#receiveMessage(entries));
     this.portClosed = new Promise((resolve) => port1.once("close", resolve));
@@ -103,10 +115,11 @@ export class PoolThread implements TaskThread, Watched {
     return Atomics.load(this.#cells.begun, task.slot) === 1;
   }
 
-  /** The lower, the sooner it can take a task. */
-  get rank(): number {
-    if (this.standsStill) return 2;
-    return this.ready ? 0 : 1;
+  /** The lower, the sooner it can run a function of this module. */
+  rankFor(module: string): number {
+    if (this.standsStill) return 3;
+    if (!this.ready) return 2;
+    return this.preloads.isUnderWay(module) ? 1 : 0;
   }
 
   /** The tasks that it has. */
@@ -126,6 +139,11 @@ export class PoolThread implements TaskThread, Watched {
     task.sends++;
     while (this.#defined <= task.function.number) this.#define(this.#functions[this.#defined++] as PoolFunction);
     this.#put(task.op, slot, task.function.number, target.maxResultBytes, target.identity, target.args);
+  }
+
+  /** Has it import, in the background, the modules that it was not told of yet. */
+  preload(): void {
+    for (const module of this.preloads.start()) this.#put(op.preload, 0, module, null, null, null);
   }
 
   grant(task: PoolTask, chunks: number): void {
@@ -262,6 +280,9 @@ export class PoolThread implements TaskThread, Watched {
       case answer.ready:
         this.ready = true;
         this.#events.ready(this);
+        break;
+      case answer.imported:
+        this.preloads.end(value as string);
         break;
       case answer.stray:
         this.#events.stray(toError(errorOf(value as ThrownData).cause));

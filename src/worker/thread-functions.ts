@@ -34,6 +34,15 @@ export class ThreadFunctions {
     return this.#functions[number] as ThreadFunction;
   }
 
+  /** Imports a module ahead of its calls. Whether that succeeds is for them to tell, which import it again. */
+  preload(module: string): void {
+    const ended = (): void => {
+      this.#outbox.put(answer.imported, 0, module);
+      this.#outbox.flushLater();
+    };
+    import(module).then(ended, ended);
+  }
+
   /**
    * Imports a function for the call in `slot`, then begins the call. When it cannot be loaded, or the call was
    * cancelled meanwhile, that is the call's answer. A failed import is not kept: the next call tries again.

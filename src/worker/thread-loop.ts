@@ -38,6 +38,9 @@ export function threadLoop({ port, cells }: ThreadStart): Promise<void> {
       case op.define:
         functions.define(entries[at + 2] as number, entries[at + 4] as string, entries[at + 5] as string);
         break;
+      case op.preload:
+        functions.preload(entries[at + 2] as string);
+        break;
       case op.ping:
         marks.pong(slot);
         break;
@@ -62,7 +65,10 @@ export function threadLoop({ port, cells }: ThreadStart): Promise<void> {
       void functions.load(slot, called, (run) => {
         if (kind === op.call) calls.run(slot, called, run, maxBytes, identity, args);
         else if (kind === op.stream) streams.start(slot, run, maxBytes, identity, args);
-        else outbox.put(answer.result, slot, "null");
+        else {
+          outbox.put(answer.imported, 0, called.module);
+          outbox.put(answer.result, slot, "null");
+        }
         marks.rest();
       });
     }

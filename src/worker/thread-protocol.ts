@@ -33,6 +33,8 @@ export const op = {
   ping: 6,
   /** End the loop. */
   stop: 7,
+  /** Import a module in the background: [0, module URL]. */
+  preload: 8,
 } as const;
 
 /** From a thread: `[answer, slot, value]`. */
@@ -54,6 +56,8 @@ export const answer = {
   abandoned: 5,
   /** The promise of such a call has settled: [0]. */
   settled: 6,
+  /** The import for `load` has succeeded, or that for `preload` has ended, well or not: [0, module URL]. */
+  imported: 7,
 } as const;
 
 /** The shared 32-bit cells, written by the thread. */

@@ -6,6 +6,7 @@ import { atMost } from "../core/within.ts";
 import type { PoolFunction } from "./pool-function.ts";
 import type { PoolTask, TaskThread } from "./pool-task.ts";
 import { PoolThread, type ThreadEvents } from "./pool-thread.ts";
+import { Preloads } from "./preloads.ts";
 import { WedgeWatch } from "./wedge-watch.ts";
 import type { WorkerPoolOptions } from "./worker-pool-options.ts";
 
@@ -20,6 +21,7 @@ export type ThreadsOptions = Pick<
   | "startTimeoutMs"
   | "resourceLimits"
   | "threadFile"
+  | "modules"
 >;
 
 /** What {@link Threads} tells the pool. */
@@ -87,7 +89,7 @@ export class Threads {
       ready: (thread) => this.#ready(thread),
       ended: (thread, error) => this.#lose(thread, error),
     };
-    for (let i = 0; i < options.threads; i++) this.#seats.push(this.#launch());
+    for (let i = 0; i < options.threads; i++) this.#seats.push(this.#launch(0));
   }
 
   get readyCount(): number {
@@ -95,17 +97,28 @@ export class Threads {
   }
 
   /**
-   * Gives a task to the thread that has the fewest; to one that runs rather than one that still starts, and to one that
-   * stands still only if all do.
+   * Gives a task to the thread that has the fewest; to one that still imports its module, or still starts, only if no
+   * other runs, and to one that stands still only if all do.
    */
   send(task: PoolTask): void {
+    const { module } = task.function;
     let best = (this.#seats[0] as Seat).thread;
+    let bestRank = best.rankFor(module);
     for (let i = 1; i < this.#seats.length; i++) {
       const { thread } = this.#seats[i] as Seat;
-      if (thread.rank === best.rank ? thread.running < best.running : thread.rank < best.rank) best = thread;
+      const rank = thread.rankFor(module);
+      if (rank === bestRank ? thread.running >= best.running : rank > bestRank) continue;
+      best = thread;
+      bestRank = rank;
     }
     best.send(task);
     if (this.#pingTimer === null) this.#schedulePings();
+  }
+
+  /** Has all threads import, in the background, the modules that were added to the list. */
+  preload(): void {
+    // Those that still start are told when they are ready.
+    for (const { thread } of this.#seats) if (thread.ready) thread.preload();
   }
 
   /** All tasks that threads have. */
@@ -161,9 +174,14 @@ export class Threads {
     );
   }
 
-  #launch(): Seat {
-    const { clock, threadFile = ownFile, maxInFlight, wedgeGraceMs, startTimeoutMs } = this.#options;
-    const thread = new PoolThread(this.#piscina, threadFile, maxInFlight, this.#functions, this.#toThread);
+  /** @param modulesSkipped how many of the modules, from the start of their list, it is not to import */
+  #launch(modulesSkipped: number): Seat {
+    const { clock, threadFile = ownFile, maxInFlight, modules, wedgeGraceMs, startTimeoutMs } = this.#options;
+    const preloads = new Preloads(modules, modulesSkipped);
+    const thread = new PoolThread(
+      { piscina: this.#piscina, file: threadFile, slots: maxInFlight, functions: this.#functions, preloads },
+      this.#toThread,
+    );
     this.#expect(thread, thread.portClosed);
     // Piscina forgets a thread that it terminates for us before that has exited.
     for (const worker of this.#piscina.threads) {
@@ -192,7 +210,9 @@ export class Threads {
 
   #ready(thread: PoolThread): void {
     const seat = this.#seatOf(thread);
-    if (seat !== undefined) this.#options.clock.clearTimeout(seat.startTimer);
+    if (seat === undefined) return;
+    this.#options.clock.clearTimeout(seat.startTimer);
+    thread.preload();
   }
 
   #notStarted(error: Error): void {
@@ -212,12 +232,14 @@ export class Threads {
       this.#events.exhausted(error);
       return;
     }
-    this.#seats[this.#seats.indexOf(seat)] = this.#launch();
+    // A module may end its thread when it is imported: ahead of its calls that happens once, not again and again.
+    const modulesSkipped = thread.preloads.areUnderWay ? this.#options.modules.length : 0;
+    this.#seats[this.#seats.indexOf(seat)] = this.#launch(modulesSkipped);
     this.#events.lost(thread, error);
   }
 
   #mayReplace(dead: PoolThread): boolean {
-    if (dead.ready && dead.progress !== 0) return true;
+    if (dead.ready && (dead.progress !== 0 || dead.preloads.areUnderWay)) return true;
     const { times, exceeded } = addRestart(this.#earlyDeaths, this.#options.clock.now(), {
       maxRestarts: deathsPerSeat * this.#options.threads,
       withinMs: deathPeriodMs,

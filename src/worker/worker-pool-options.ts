@@ -29,6 +29,11 @@ export interface WorkerPoolOptions {
   readonly startTimeoutMs: number;
   /** How long verifying a function waits for a module's import. */
   readonly loadTimeoutMs: number;
+  /**
+   * Modules that each thread imports in the background, so that no call has to wait for it. Only added to: see
+   * `WorkerPool.preload`.
+   */
+  readonly modules: readonly string[];
   /** V8's limits for each thread; a thread that exceeds them is replaced. @default none */
   readonly resourceLimits?: ResourceLimits;
   /** The threads' file, for tests of what a broken one does. @default the package's own */
@@ -47,6 +52,7 @@ export const workerPoolDefaults = {
   pingIntervalMs: 1_000,
   startTimeoutMs: 10_000,
   loadTimeoutMs: 10_000,
+  modules: [] as readonly string[],
 } satisfies Partial<WorkerPoolOptions>;
 
 /** What a pool does at the moment. */

@@ -20,6 +20,8 @@ export interface Pool {
   stream(stream: WorkerStream): RunningStream;
   /** As {@link WorkerPool.verify}. */
   verify(module: string, name: string): Promise<void>;
+  /** As {@link WorkerPool.preload}; threads that start later find the modules in the list. */
+  preload(): void;
   /** Null while there is none. */
   status(): WorkerPoolStatus | null;
   /** Resolves when the threads of pools that were closed are gone: an actor that crashed cannot wait for them. */
@@ -70,6 +72,10 @@ class SupervisedPool implements Pool {
   async verify(module: string, name: string): Promise<void> {
     if (this.#open === null) throw refused("closed");
     await this.#open.verify(module, name);
+  }
+
+  preload(): void {
+    this.#open?.preload();
   }
 
   status(): WorkerPoolStatus | null {

@@ -106,7 +106,12 @@ export class WorkerPool {
     }
   }
 
-  /** @internal called by the task */
+  /** Has all threads import, in the background, what was added to the option `modules`. */
+  preload(): void {
+    this.#threads.preload();
+  }
+
+  /** Called by the task. */
   cancel(task: PoolTask, reason: CancelReason): void {
     this.#end(task);
     if (reason === "timeout") this.#circuits.failed(task);
