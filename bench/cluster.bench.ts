@@ -7,6 +7,7 @@
 // call among its connection's, and its timeout is set.
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { installMoleculer } from "./cluster-moleculer.js";
 import { NatsServer } from "./nats-server.js";
 import { Clients } from "./socket-load.js";
 
@@ -58,6 +59,7 @@ interface Sample {
 
 type Samples = Record<Variant, Sample[]>;
 
+installMoleculer();
 const nats = await NatsServer.start();
 
 /** Starts a script of this folder. @returns the process, and what it told when it was ready */
