@@ -40,7 +40,7 @@ interface Seat {
   startTimer: unknown;
 }
 
-const ownFile = new URL("./thread-loop.js", import.meta.url);
+const ownFile = new URL("./thread-entry.cjs", import.meta.url);
 
 // A thread that cannot start must not be started for ever; OTP's restart intensity, for each seat.
 const deathsPerSeat = 3;
