@@ -52,7 +52,10 @@ function attempt<Outcome>(run: () => Outcome, fail: (thrown: unknown) => Outcome
   }
 }
 
-/** Whether `value` can be waited for. Throws what a `then` of the user's throws when it is looked at. */
+/**
+ * Whether `value` can be waited for, as `await` sees it: a Proxy need not own up to its `then`. Throws what a `then` of
+ * the user's throws when it is looked at.
+ */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }

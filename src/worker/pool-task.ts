@@ -44,7 +44,7 @@ export class PoolTask implements RunningTask, Queued<PoolTask> {
   slot = -1;
   /** How often it was sent to a thread. */
   sends = 0;
-  /** Whether the caller was answered or no longer waits. */
+  /** Whether the caller is answered, or no longer waits: set before anybody is told, who may cancel what is not over. */
   over = false;
   /** When it is an open circuit's one trial. */
   trial: Trial | null = null;

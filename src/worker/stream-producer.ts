@@ -2,6 +2,7 @@ import { encodeResult } from "../core/encode-result.ts";
 import { LiveRequestInfo } from "../core/live-request-info.ts";
 import type { ServiceFunction } from "../core/load-function.ts";
 import type { RequestIdentity } from "../core/request-info.ts";
+import { isThenable } from "../core/within.ts";
 import type { LoopWatch } from "../telemetry/main-loop.ts";
 import { ProducerCredit } from "./stream-credit.ts";
 import { type StreamSource, stopSource, streamSource } from "./stream-source.ts";
@@ -262,8 +263,4 @@ function watched<Result>(loop: LoopWatch | undefined, run: () => Result): Result
   } finally {
     loop.released(since);
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }

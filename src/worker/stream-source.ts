@@ -1,4 +1,5 @@
 import { toError } from "../core/errors.ts";
+import { isThenable } from "../core/within.ts";
 
 /** What a stream's chunks are taken from: one of the forms that a function may return, made alike. */
 export interface StreamSource {
@@ -32,10 +33,6 @@ export function streamSource(returned: unknown): StreamSource | null {
 function awaited(next: IteratorResult<unknown>): IteratorResult<unknown> | Promise<IteratorResult<unknown>> {
   if (next.done === true || !isThenable(next.value)) return next;
   return Promise.resolve(next.value).then((value) => ({ done: false, value }));
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }
 
 /** Ends a source whose chunks nobody wants, and waits for it. @returns what went wrong, or null */

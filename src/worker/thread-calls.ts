@@ -2,6 +2,7 @@ import { encodeResult } from "../core/encode-result.ts";
 import { LiveRequestInfo } from "../core/live-request-info.ts";
 import type { ServiceFunction } from "../core/load-function.ts";
 import type { RequestIdentity } from "../core/request-info.ts";
+import { isThenable } from "../core/within.ts";
 import type { ThreadFunction } from "./thread-functions.ts";
 import type { ThreadMarks } from "./thread-marks.ts";
 import type { ThreadOutbox } from "./thread-outbox.ts";
@@ -124,8 +125,4 @@ export class ThreadCalls {
   #failed(slot: number, thrown: unknown): void {
     this.#outbox.put(answer.failure, slot, thrownData(thrown));
   }
-}
-
-function isThenable(value: unknown): boolean {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }

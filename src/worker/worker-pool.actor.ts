@@ -12,8 +12,6 @@ export type PoolOptions = Omit<WorkerPoolOptions, "onFailed" | keyof typeof work
 export interface Pool {
   /** The child to start: opens the pool, fails when the pool fails, closes it on stop and crash. */
   readonly logic: ResourceLogic;
-  /** How long the pool waits for its calls when its actor is asked to end; the child's shutdown bounds it. */
-  drainMs: number;
   /** As {@link WorkerPool.run}, on the pool that is open now; while there is none, calls are `unavailable`. */
   run(call: WorkerCall): RunningTask;
   /** As {@link WorkerPool.stream}. */
@@ -37,7 +35,6 @@ const ended: RunningStream = { cancel: () => undefined, grant: () => undefined }
 
 class SupervisedPool implements Pool {
   readonly logic: ResourceLogic;
-  drainMs = 0;
   #open: WorkerPool | null = null;
   readonly #closing = new Set<Promise<void>>();
 
@@ -46,7 +43,7 @@ class SupervisedPool implements Pool {
       const pool = new WorkerPool({ ...workerPoolDefaults, ...options, onFailed: fail });
       this.#open = pool;
       return {
-        shutdown: () => pool.close({ drainMs: this.drainMs }),
+        shutdown: () => pool.close(),
         close: () => {
           if (this.#open === pool) this.#open = null;
           const closed = pool.close().finally(() => this.#closing.delete(closed));

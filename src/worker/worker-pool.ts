@@ -12,7 +12,6 @@ import { Threads } from "./threads.ts";
 import { errorOf, internalError, type ThrownData } from "./thrown-data.ts";
 import { refused, threadLost } from "./unavailable.ts";
 import { unimportable, verification } from "./verification.ts";
-import { WaitingCallers } from "./waiting-callers.ts";
 import type { CancelReason, RunningStream, RunningTask, WorkerCall, WorkerStream } from "./worker-call.ts";
 import type { WorkerPoolOptions, WorkerPoolStatus } from "./worker-pool-options.ts";
 
@@ -36,13 +35,11 @@ export class WorkerPool {
   readonly #circuits: PoolCircuits;
   #state: WorkerPoolStatus["state"] = "running";
   #inFlight = 0;
-  readonly #waiting: WaitingCallers;
   #closing: Promise<void> | null = null;
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
     this.#telemetry = new PoolTelemetry(options);
-    this.#waiting = new WaitingCallers(options.clock);
     this.#circuits = new PoolCircuits(options, this.#telemetry);
     this.#threads = new Threads(options, this.#functions.all, {
       chunk: (task, json) => {
@@ -113,7 +110,7 @@ export class WorkerPool {
 
   /** Called by the task. */
   cancel(task: PoolTask, reason: CancelReason): void {
-    this.#end(task);
+    task.over = true;
     if (reason === "timeout") this.#circuits.failed(task);
     else this.#circuits.abandoned(task);
     this.#telemetry.givenUp(task, reason);
@@ -141,15 +138,11 @@ export class WorkerPool {
   }
 
   /**
-   * Takes no more calls, waits for those it has, and ends its threads. Calls that have not answered after `drainMs`
-   * are `unavailable`, their signals abort. Closing again waits for the same end; without `drainMs` it cuts the wait
-   * short.
-   *
-   * @param options `drainMs` defaults to 0
+   * Takes no more calls, and ends its threads. Calls that have not answered are `unavailable`, their signals abort.
+   * Closing again waits for the same end.
    */
-  close({ drainMs = 0 }: { drainMs?: number } = {}): Promise<void> {
-    if (drainMs === 0) this.#waiting.stopWaiting();
-    this.#closing ??= this.#close(drainMs);
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
     return this.#closing;
   }
 
@@ -168,7 +161,6 @@ export class WorkerPool {
   }
 
   #take(task: PoolTask): void {
-    this.#waiting.add();
     this.#telemetry.taken(task);
     if (this.#inFlight < this.#options.maxInFlight && this.#queue.size === 0) this.#send(task);
     else this.#queue.push(task);
@@ -189,7 +181,7 @@ export class WorkerPool {
   #succeeded(task: PoolTask, json: string | null): void {
     this.#left();
     if (task.over) return;
-    this.#end(task);
+    task.over = true;
     this.#circuits.succeeded(task);
     this.#telemetry.stopped(task);
     task.listener.succeeded(json);
@@ -199,7 +191,7 @@ export class WorkerPool {
     this.#left();
     if (task.over) return;
     const error = errorOf(data);
-    this.#end(task);
+    task.over = true;
     if (error.code === "failed") this.#circuits.succeeded(task);
     else this.#circuits.failed(task);
     this.#tellFailure(task, error, begun);
@@ -255,7 +247,7 @@ export class WorkerPool {
 
   #fail(task: PoolTask, error: GenApiError, begun: boolean): void {
     if (task.over) return;
-    this.#end(task);
+    task.over = true;
     this.#tellFailure(task, error, begun);
   }
 
@@ -265,15 +257,10 @@ export class WorkerPool {
     task.listener.failed(error, begun);
   }
 
-  /** The caller is answered, or no longer waits: before anybody is told, who may cancel what is not over. */
-  #end(task: PoolTask): void {
-    task.over = true;
-    this.#waiting.delete();
-  }
-
-  async #close(drainMs: number): Promise<void> {
+  async #close(): Promise<void> {
     if (this.#state === "running") this.#state = "draining";
-    await this.#waiting.none(drainMs);
+    // A call that is being taken, or sent again, while a listener closes the pool is there when that has returned.
+    await Promise.resolve();
     this.#failAll(refused("draining"));
     this.#circuits.close();
     await this.#threads.close();

@@ -76,6 +76,11 @@ describe("a call on a thread", () => {
     expect((error.cause as Error).message).toContain(message);
   });
 
+  test("whose result is a Proxy that can be awaited is awaited", async () => {
+    await using pool = openPool();
+    expect(await run(pool, "proxiedThen")).toBe("awaited");
+  });
+
   test("whose thenable settles twice is answered once", async () => {
     await using pool = openPool();
     const call = start(pool, "settlesTwice");

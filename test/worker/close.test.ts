@@ -1,38 +1,37 @@
 import { spawn } from "node:child_process";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { describe, expect, test, vi } from "vitest";
 import { failure, fixture, openPool, run, start } from "./open-pool.ts";
 
 describe("closing a pool", () => {
-  test("waits for the calls it has, the queued among them, and refuses new ones", async () => {
-    const pool = openPool({ maxInFlight: 1 });
-    const calls = [start(pool, "later", [0]), start(pool, "later", [1])];
-    const closed = pool.close({ drainMs: 20_000 });
-    expect(pool.status().state).toBe("draining");
-    expect(await failure(pool, "echo")).toMatchObject({ error: { code: "unavailable" }, begun: false });
-    expect(await calls[0]?.outcome).toMatchObject({ result: 0 });
-    expect(await calls[1]?.outcome).toMatchObject({ result: 1 });
-    await closed;
-    expect(pool.status()).toMatchObject({ state: "closed", inFlight: 0, queued: 0 });
-  });
-
-  test("answers what is left after the drain as unavailable", async () => {
+  test("refuses new calls, and answers those it has, the queued among them, as unavailable", async () => {
     const pool = openPool({ maxInFlight: 1 });
     const running = start(pool, "never");
     const queued = start(pool, "echo");
-    await Promise.all([pool.close({ drainMs: 50 }), pool.close()]);
+    const closed = Promise.all([pool.close(), pool.close()]);
+    expect(pool.status().state).toBe("draining");
+    expect(await failure(pool, "echo")).toMatchObject({ error: { code: "unavailable" }, begun: false });
+    await closed;
     expect(await running.outcome).toMatchObject({ error: { code: "unavailable" } });
     expect(await queued.outcome).toMatchObject({ error: { code: "unavailable" }, begun: false });
     expect([running.answers, queued.answers]).toEqual([1, 1]);
+    expect(pool.status()).toMatchObject({ state: "closed", inFlight: 0, queued: 0 });
   });
 
-  test("again, without a drain, cuts the first one's short", async () => {
+  test.each(["task.start", "thread.exit"])("while it tells of %s leaves no call without its answer", async (event) => {
     const pool = openPool();
-    const running = start(pool, "never");
-    const closed = pool.close({ drainMs: 3_600_000 });
-    void pool.close();
+    await pool.verify(fixture("functions.mjs"), "exit");
+    const closed = new Promise<void>((resolve) => {
+      const listen = (): void => {
+        unsubscribe(`gen_api.worker_pool.${event}`, listen);
+        resolve(pool.close());
+      };
+      subscribe(`gen_api.worker_pool.${event}`, listen);
+    });
+    const calls = [start(pool, "exit", [1]), start(pool, "echo")];
     await closed;
-    expect(await running.outcome).toMatchObject({ error: { code: "unavailable" } });
+    for (const call of calls) expect(await call.outcome).toMatchObject({ error: { code: "unavailable" } });
   });
 
   test("before its threads have started is as good", async () => {
