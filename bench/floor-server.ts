@@ -1,7 +1,7 @@
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
-import type { Post } from "./socket-service.js";
+import type { Post } from "./socket/socket-service.js";
 
 type Frame = [joinRef: string, ref: string, topic: string, event: string, payload: Payload];
 

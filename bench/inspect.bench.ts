@@ -1,12 +1,12 @@
 // What watching actors costs: a gen-server's cast, and a child started and stopped beside a thousand others, which is
 // what a connection and a stream are; unwatched, watched but for these, watched, and converted by Stately's inspector.
 import { createInspector } from "@statelyai/inspect";
-import { childSpec } from "../dist/actor/child-spec.js";
-import { fromDynamicSupervisor } from "../dist/actor/dynamic-supervisor.js";
-import { cast, fromGenServer, type GenServerRefFrom } from "../dist/actor/gen-server.js";
-import type { Inspection } from "../dist/actor/inspection.js";
+import { cast, fromGenServer, type GenServerRefFrom } from "../dist/actor/gen-server/gen-server.js";
+import type { Inspection } from "../dist/actor/inspection/inspection.js";
 import { fromResource } from "../dist/actor/resource.js";
-import { type SupervisorRef, startChild, terminateChild } from "../dist/actor/supervisor-requests.js";
+import { childSpec } from "../dist/actor/supervisor/child-spec.js";
+import { fromDynamicSupervisor } from "../dist/actor/supervisor/dynamic-supervisor.js";
+import { type SupervisorRef, startChild, terminateChild } from "../dist/actor/supervisor/supervisor-requests.js";
 import { startSystem } from "../dist/actor/system.js";
 
 const rounds = 5;

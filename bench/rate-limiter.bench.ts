@@ -3,8 +3,8 @@
 // Every row has a process of its own, in which the variants take turns.
 import { spawnSync } from "node:child_process";
 import { RateLimiterMemory } from "rate-limiter-flexible";
-import { type Clock, systemClock } from "../dist/core/clock.js";
-import { RateLimiter } from "../dist/policy/rate-limiter.js";
+import { type Clock, systemClock } from "../dist/core/time/clock.js";
+import { RateLimiter } from "../dist/policy/rate-limiter/rate-limiter.js";
 
 const rounds = 9;
 const batchesPerRound = 200;

@@ -31,7 +31,7 @@ async function measure(variant: Variant): Promise<number> {
   const logger = { ...log, isLevelEnabled: (level: string) => levels.includes(level) };
   const config = { service: "bench", requestType: "echo", mfa: "bench.echo", nodes: "local", timeout: 5_000 } as const;
   const gateway = await startGenApi({
-    modules: { bench: new URL("./worker-functions.js", import.meta.url) },
+    modules: { bench: new URL("./worker/worker-functions.js", import.meta.url) },
     functions: [{ ...config, runOn: "main", argTypes: { value: "num" } }],
     workerPool: { threads: 1 },
     logger: variant === "info" || variant === "debug" ? logger : false,

@@ -1,16 +1,17 @@
 // @ts-check
 // Calls one function with the official Phoenix client: npm run call -- SERVICE REQUEST_TYPE [ARGS as JSON]
+// Ends with 0 for a success, 1 for a failure, 2 for a call that could not be sent.
 import { randomUUID } from "node:crypto";
 import { Socket } from "phoenix";
 import WebSocket from "ws";
 
 const [service = "demo", requestType = "hello", args = '{"name":"world"}'] = process.argv.slice(2);
+const payload = { service, request_type: requestType, request_id: randomUUID(), args: readArgs(args) };
 
-const socket = new Socket(process.env.GEN_API_URL ?? "ws://127.0.0.1:4000/socket", {
-  transport: WebSocket,
-  params: { user_id: "1" },
-});
-socket.onError(() => fail(`No gateway at ${socket.endPointURL()}; start one with: npm start`));
+const url = process.env.GEN_API_URL ?? "ws://127.0.0.1:4000/socket";
+if (!/^wss?:/.test(url) || !URL.canParse(url)) fail(`GEN_API_URL must be like ws://127.0.0.1:4000/socket, got ${url}`);
+const socket = new Socket(url, { transport: WebSocket, params: { user_id: "1" } });
+socket.onError(() => fail(`No gateway answers at ${url}, or it refuses this client; start one with: npm start`));
 socket.connect();
 
 const channel = socket.channel("api:lobby");
@@ -26,13 +27,24 @@ channel.on("api", (response) => {
 });
 channel
   .join()
-  .receive("ok", () =>
-    channel.push("api", { service, request_type: requestType, request_id: randomUUID(), args: JSON.parse(args) }),
-  )
+  .receive("ok", () => channel.push("api", payload))
   .receive("error", ({ reason }) => fail(`The channel was refused: ${reason}`));
 
-/** @param {string} message */
+/** @param {string} text */
+function readArgs(text) {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const { message } = /** @type {Error} */ (error);
+    fail(`The arguments must be JSON, such as '{"user_id":"1"}'; got ${text}: ${message}`);
+  }
+}
+
+/**
+ * @param {string} message
+ * @returns {never}
+ */
 function fail(message) {
   console.error(message);
-  process.exit(1);
+  process.exit(2);
 }

@@ -1,9 +1,9 @@
 /** How a gateway or a service node ended. */
 export type Closed =
-  /** It was asked to. */
+  /** The host asked it to stop. */
   | { readonly reason: "stopped" }
   | {
       readonly reason: "error";
-      /** What ended the root of its tree; usually `max_restarts`. */
+      /** What ended the root of its actor tree; usually `max_restarts`. */
       readonly error: Error;
     };

@@ -1,47 +1,51 @@
-import type { ActorLogic, ActorScope, AnyActorRef, EventObject, Snapshot } from "xstate";
-import type { Clock } from "../core/clock.ts";
-import { toError } from "../core/errors.ts";
-import { contain, type GracefulLogic } from "./contain.ts";
-import { isAlive } from "./exit.ts";
-import type { Inspectable, Status } from "./format-status.ts";
-import { contextOf, whereis } from "./system-context.ts";
+import type { ActorLogic, ActorRef, ActorScope, AnyActorRef, EventObject, Snapshot } from "xstate";
+import { libraryError, toError } from "../core/errors.ts";
+import { isThenable, settle, whenRejected } from "../core/foreign/thenable.ts";
+import { shown } from "../core/shown.ts";
+import type { Clock } from "../core/time/clock.ts";
+import type { Inspectable, Status } from "./inspection/format-status.ts";
+import { contain, type GracefulLogic } from "./lifecycle/contain.ts";
+import { isAlive } from "./lifecycle/exit.ts";
+import { contextOf, whereis } from "./lifecycle/system-context.ts";
 
-/** What {@link fromResource}'s `open` is given. */
+/** The parameter of `open` of {@link fromResource}. */
 export interface ResourceScope<Input> {
   readonly input: Input;
   readonly self: AnyActorRef;
   readonly clock: Clock;
-  /** Crashes the actor, now or later; after its end it does nothing. For errors that arrive asynchronously. */
+  /** Crashes the actor, now or later; has no effect after its end. For asynchronous errors. */
   fail(error: unknown): void;
-  /** Ends the actor normally: the peer closed the socket, the work is done. */
+  /** Ends the actor normally, for example because the peer closed the socket or the work is done. */
   finish(): void;
-  /** Sends an event to the actor that owns this one. */
+  /** Sends an event to the actor's parent. */
   sendParent(event: EventObject): void;
-  /** The actor registered under `name` now. */
+  /** The actor currently registered under `name`. */
   whereis<Ref extends AnyActorRef = AnyActorRef>(name: string): Ref | undefined;
 }
 
-/** Something opened, as its actor holds it. */
+/** An open resource, as its actor holds it. */
 export interface Resource<Event extends EventObject = EventObject> {
-  /** Gives it back. Runs exactly once, however the actor ends. */
+  /** Releases it. Runs exactly once, however the actor ends; a promise is not waited for. */
   close(): void;
-  /** Takes the actor's events. A throw crashes the actor. */
+  /** Handles the actor's events. A throw or rejection crashes the actor. */
   receive?(event: Event): void;
   /**
-   * Called when the actor is asked to end: drains what is under way, then the resource is closed and the actor ends.
-   * Events are still received meanwhile. The child spec's shutdown bounds it.
+   * Called when the actor is asked to end: drains what is in progress; then the resource is closed and the actor ends.
+   * Events still arrive meanwhile. The shutdown time of the child spec bounds it.
    */
   shutdown?(): void | Promise<void>;
-  /** What inspectors see of it while it is open, see {@link Status}. @default nothing */
+  /** What inspectors see while it is open, see {@link Status}. @default nothing */
   formatStatus?(): Status;
 }
 
-interface Held<Event extends EventObject> {
+/** Only one of its snapshots holds the resource: it is closed before the next one is created. */
+type ResourceSnapshot<Event extends EventObject> = Snapshot<undefined> & {
   readonly input: unknown;
   resource: Resource<Event> | undefined;
-}
+};
 
-type ResourceSnapshot<Event extends EventObject> = Snapshot<undefined> & { readonly held: Held<Event> };
+/** A reference to such an actor. */
+export type ResourceRef<Event extends EventObject = EventObject> = ActorRef<Snapshot<undefined>, Event>;
 
 /** The logic that {@link fromResource} makes. */
 export interface ResourceLogic<Input = undefined, Event extends EventObject = EventObject>
@@ -54,8 +58,8 @@ interface ResourceEvent extends EventObject {
 }
 
 /**
- * An actor that owns a socket, a timer, a pool: `open` opens it and returns how to close it, which happens on every
- * path, stop and crash alike (XState's `fromCallback` forgets its cleanup when its receiver throws).
+ * An actor that owns a socket, a timer, a pool: `open` opens it and returns how to close it, which happens in every
+ * case, stop and crash alike (XState's `fromCallback` forgets its cleanup when its receiver throws).
  */
 export function fromResource<Input = undefined, Event extends EventObject = EventObject>(
   open: (scope: ResourceScope<Input>) => Resource<Event> | (() => void),
@@ -67,28 +71,30 @@ export function fromResource<Input = undefined, Event extends EventObject = Even
     isGraceful: true,
     behaviour: "resource",
     config: open,
-    formatStatus: ({ held }: Current) => held.resource?.formatStatus?.() ?? {},
+    formatStatus: ({ resource }: Current) => resource?.formatStatus?.() ?? {},
     getInitialSnapshot: (_scope, input) => ({
       status: "active",
       output: undefined,
       error: undefined,
-      held: { input, resource: undefined },
+      input,
+      resource: undefined,
     }),
     start(snapshot, scope) {
-      const opened = open(scopeFor(scope as Scope, snapshot.held.input as Input));
-      snapshot.held.resource = typeof opened === "function" ? { close: opened } : opened;
+      const opened = open(scopeFor(scope as Scope, snapshot.input as Input));
+      snapshot.resource = resourceFrom(opened, scope.self.id);
     },
     transition(snapshot, event, scope) {
       switch (event.type) {
         case "xstate.stop":
-          close(snapshot.held);
+          close(snapshot);
           return { ...snapshot, status: "stopped", output: undefined, error: undefined };
         case "resource.failed":
           throw (event as ResourceEvent).error;
         case "actor.shutdown": {
-          const drained = snapshot.held.resource?.shutdown?.();
-          if (!(drained instanceof Promise)) return finished(snapshot);
-          drained.then(
+          const drained = snapshot.resource?.shutdown?.();
+          if (!isThenable(drained)) return finished(snapshot);
+          settle(
+            drained,
             () => scope.self.send({ type: "resource.drained" }),
             (error) => scope.self.send({ type: "resource.failed", error: toError(error) }),
           );
@@ -97,9 +103,11 @@ export function fromResource<Input = undefined, Event extends EventObject = Even
         case "resource.drained":
         case "resource.finished":
           return finished(snapshot);
-        default:
-          snapshot.held.resource?.receive?.(event as Event);
+        default: {
+          const received: unknown = snapshot.resource?.receive?.(event as Event);
+          if (isThenable(received)) whenRejected(received, (error) => failLater(scope.self, error));
           return snapshot;
+        }
       }
     },
     getPersistedSnapshot: ({ status, output, error }) => ({ status, output, error }) as Snapshot<unknown>,
@@ -107,28 +115,48 @@ export function fromResource<Input = undefined, Event extends EventObject = Even
   return contain(logic as never);
 }
 
+/** What `open` has returned: how to close it must be known at once, for the end may come at any time. */
+function resourceFrom<Event extends EventObject>(opened: Resource<Event> | (() => void), id: string): Resource<Event> {
+  if (typeof opened === "function") return { close: opened };
+  const isPromised = isThenable(opened);
+  if (isPromised) whenRejected(opened);
+  else if (typeof (opened as Partial<Resource> | null | undefined)?.close === "function") return opened;
+  const got = isPromised ? "a promise" : shown(opened);
+  throw libraryError(
+    "invalid_option",
+    `open of "${id}" must return how to close it, or an object with close, got ${got}`,
+  );
+}
+
 function scopeFor<Input>({ self }: { readonly self: AnyActorRef }, input: Input): ResourceScope<Input> {
-  const tell = (event: ResourceEvent) => {
-    if (isAlive(self)) self.send(event);
-  };
   return {
     input,
     self,
     clock: contextOf(self).clock,
-    fail: (error) => tell({ type: "resource.failed", error: toError(error) }),
-    finish: () => tell({ type: "resource.finished" }),
+    fail: (error) => failLater(self, error),
+    finish: () => tell(self, { type: "resource.finished" }),
     sendParent: (event) => self._parent?.send(event),
     whereis: (name) => whereis(self, name),
   };
 }
 
+function tell(self: AnyActorRef, event: ResourceEvent): void {
+  if (isAlive(self)) self.send(event);
+}
+
+function failLater(self: AnyActorRef, error: unknown): void {
+  tell(self, { type: "resource.failed", error: toError(error) });
+}
+
 function finished<Event extends EventObject>(snapshot: ResourceSnapshot<Event>): ResourceSnapshot<Event> {
-  close(snapshot.held);
+  close(snapshot);
   return { ...snapshot, status: "done", output: undefined, error: undefined };
 }
 
-function close<Event extends EventObject>(held: Held<Event>): void {
-  const { resource } = held;
-  held.resource = undefined;
-  resource?.close();
+function close<Event extends EventObject>(snapshot: ResourceSnapshot<Event>): void {
+  const { resource } = snapshot;
+  snapshot.resource = undefined;
+  const closed: unknown = resource?.close();
+  // It has ended: its failure is nobody's to hear, and must not end the process.
+  if (isThenable(closed)) whenRejected(closed);
 }

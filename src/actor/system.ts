@@ -1,26 +1,26 @@
 import { type AnyActorRef, createActor } from "xstate";
-import { type Clock, systemClock } from "../core/clock.ts";
 import { toError } from "../core/errors.ts";
+import { type Clock, systemClock } from "../core/time/clock.ts";
 import type { Closed } from "./closed.ts";
-import { contain } from "./contain.ts";
-import { exitOf, isAlive, shutdownEvent } from "./exit.ts";
-import { attach } from "./inspect.ts";
-import type { Inspection, InspectionObserver } from "./inspection.ts";
-import { fromSupervisor, type SupervisorOptions } from "./supervisor.ts";
-import type { SupervisorRef } from "./supervisor-requests.ts";
-import { contextOf } from "./system-context.ts";
-import { restartedBelow, treeOf } from "./tree.ts";
-import type { RestartedActor, TreeNode } from "./tree-node.ts";
+import { attach } from "./inspection/inspect.ts";
+import type { Inspection, InspectionObserver } from "./inspection/inspection.ts";
+import { contain } from "./lifecycle/contain.ts";
+import { exitOf, isAlive, shutdownEvent } from "./lifecycle/exit.ts";
+import { contextOf } from "./lifecycle/system-context.ts";
+import { fromSupervisor, type SupervisorOptions } from "./supervisor/supervisor.ts";
+import type { SupervisorRef } from "./supervisor/supervisor-requests.ts";
+import { restartedBelow, treeOf } from "./supervisor/tree.ts";
+import type { RestartedActor, TreeNode } from "./supervisor/tree-node.ts";
 
 /** A system's name, its time, and its root supervisor. */
 export interface SystemOptions extends SupervisorOptions {
   /** The root's id. */
   readonly name: string;
-  /** The gateway or service node whose tree it is, for telemetry. @default the system's name */
+  /** The gateway or service node that owns the tree, for telemetry. @default the system's name */
   readonly program?: string;
-  /** @default the machine's */
+  /** The source of time. @default the machine's */
   readonly clock?: Clock;
-  /** Watches every actor from the start. @default nobody */
+  /** Watches every actor from the start. @default no observer */
   readonly inspect?: Inspection | InspectionObserver;
 }
 
@@ -31,27 +31,30 @@ export interface System {
   readonly root: SupervisorRef;
   /** Resolves, and never rejects, when the root has ended. */
   readonly closed: Promise<Closed>;
-  /** The actor registered under `name` now. */
+  /** The actor currently registered under `name`. */
   whereis<Ref extends AnyActorRef = AnyActorRef>(name: string): Ref | undefined;
-  /** The names that living actors are registered under. */
+  /** The names of living actors. */
   names(): readonly string[];
-  /** The value of the table `name`, whoever owns it. */
+  /** The value of the table `name`, whichever actor owns it. */
   table(name: string): unknown;
-  /** The supervision tree as it is now. */
+  /** The current supervision tree. */
   tree(): TreeNode;
-  /** The actors that were started again, or are being. */
+  /** The actors that were restarted, or are being restarted. */
   restarted(): readonly RestartedActor[];
-  /** Lets an observer watch every actor, see {@link attach}; returns how to detach it. Watching slows actors down. */
+  /**
+   * Lets an observer watch every actor, see {@link attach}. Watching slows actors down.
+   * @returns a function that detaches it
+   */
   inspect(inspection: Inspection | InspectionObserver): () => void;
   /** Stops the children in reverse order of their start, within their shutdown times. */
   shutdown(): Promise<Closed>;
 }
 
 /**
- * Starts a system: a root supervisor and what is below it, all running when this returns. The end of the root, by
+ * Starts a system: a root supervisor and the tree below it, all running when this returns. The end of the root, by
  * {@link System.shutdown} or because it gave up, does not end the process; it resolves `closed`.
  *
- * @throws what the child that did not start threw, or `max_restarts` when the root gave up while starting; nothing is
+ * @throws the error of the child that did not start, or `max_restarts` if the root gave up while starting; nothing is
  * left running then
  */
 export function startSystem(options: SystemOptions): System {

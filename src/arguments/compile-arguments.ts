@@ -1,12 +1,12 @@
 import { type GenApiError, libraryError } from "../core/errors.ts";
-import type { ArgOptions, ArgOrders, ArgTypes } from "./arg-types.ts";
+import type { ArgOrders, ArgTypes, CheckedArgOptions } from "./arg-types.ts";
 import { checkArgumentDeclarations } from "./declarations.ts";
 import { clip, Fault, quoted } from "./fault.ts";
 import { type Reader, readerOf } from "./readers.ts";
 
 /**
- * Validates a request's `args`: the list of arguments to call the function with, or the `invalid_argument` error to
- * refuse the request with. Never throws, and changes nothing in `args`; lists and maps are passed on, not copied.
+ * Validates a request's `args`: returns the list of arguments for the function, or the `invalid_argument` error that
+ * refuses the request. Never throws, and changes nothing in `args`; lists and maps are passed on, not copied.
  */
 export type CompiledArguments = (args: Readonly<Record<string, unknown>>) => unknown[] | GenApiError;
 
@@ -14,23 +14,24 @@ export type CompiledArguments = (args: Readonly<Record<string, unknown>>) => unk
 interface CompiledArgument {
   readonly name: string;
   readonly read: Reader;
-  /** What to pass when the argument is missing, or undefined where it must be sent. */
+  /** The value for a missing argument, or undefined if it is required. */
   readonly whenMissing: (() => unknown) | undefined;
 }
 
-/** How {@link compileArguments} compiles. */
+/** The options of {@link compileArguments}. */
 export interface CompileOptions {
   /**
-   * After how many calls the function's own code is generated, which about halves its time: 0 at once, Infinity never.
-   * Rarely called functions are spared the code, which takes four times as long to register and several kilobytes.
-   * @default 100; Infinity where Node runs with `--disallow-code-generation-from-strings`
+   * The number of calls after which code is generated for the function, which about halves the time: 0 at once,
+   * Infinity never. Rarely called functions do without that code, which takes four times as long to register and
+   * several kilobytes.
+   * @default 100; Infinity if Node runs with `--disallow-code-generation-from-strings`
    */
   readonly generateAfter?: number;
 }
 
 /**
- * Compiles a FunConfig's declarations to the one function that validates its requests' arguments. Without `argTypes`
- * a function takes no arguments and whatever a client sends is ignored; so too with an empty map of them, which with
+ * Compiles a FunConfig's declarations to a function that validates its requests' arguments. Without `argTypes` a
+ * function takes no arguments and everything a client sends is ignored; so too with an empty map of them, which with
  * "map" passes an empty object.
  *
  * @param argOrders names in the function's order, or "map" to pass one plain object. @default the order of `argTypes`
@@ -68,14 +69,14 @@ function generatedOnceHot(
 }
 
 function compileArgument(name: string, declaration: ArgTypes[string]): CompiledArgument {
-  const options: ArgOptions = typeof declaration === "string" ? { type: declaration } : declaration;
+  const options: CheckedArgOptions = typeof declaration === "string" ? { type: declaration } : declaration;
   const read = readerOf(options);
   return { name, read, whenMissing: whenMissing(options, read) };
 }
 
-function whenMissing({ defaultValue, allowNil }: ArgOptions, read: Reader): (() => unknown) | undefined {
+function whenMissing({ defaultValue, allowNil }: CheckedArgOptions, read: Reader): (() => unknown) | undefined {
   if (defaultValue === undefined) return allowNil === true ? () => null : undefined;
-  // Read anew and copied each time: a function that changes its argument must not change the next call's.
+  // Read and copied each time: a function that changes its argument must not affect the next call.
   if (typeof defaultValue === "object") return () => read(structuredClone(defaultValue));
   return () => read(defaultValue);
 }
@@ -114,22 +115,22 @@ function codeGenerationAllowed(): boolean {
   try {
     return new Function("return true")() === true;
   } catch (thrown) {
-    // What V8 throws under --disallow-code-generation-from-strings.
+    // The error that V8 throws under --disallow-code-generation-from-strings.
     if (thrown instanceof EvalError) return false;
     throw thrown;
   }
 }
 
 /**
- * The same as {@link interpreted}, unrolled, so that every property has an access of its own, which V8 answers from
- * its inline cache. All that comes from the declarations into the code is the names, as JSON strings, which are
- * JavaScript string literals (ECMAScript 2019); everything else is passed in.
+ * The same as {@link interpreted}, unrolled, so that every property has its own access, which V8 answers from its
+ * inline cache. Only the names of the declarations enter the code, as JSON strings, which are JavaScript string
+ * literals (ECMAScript 2019); everything else is passed in.
  */
 function generated(declared: readonly CompiledArgument[], asMap: boolean): CompiledArguments {
   const names = declared.map(({ name }) => JSON.stringify(name));
   const reads = declared.map(({ name }, index) => {
     const literal = names[index];
-    // A name that Object.prototype has, such as toString, would be found in every object.
+    // A name on Object.prototype, such as toString, would be found in every object.
     const access = name in Object.prototype ? `own(args, ${literal})` : `args[${literal}]`;
     return `
       let v${index} = ${access};
@@ -195,7 +196,7 @@ function refuseUnknown(
 function refuse(name: string, fault: Fault): GenApiError {
   const where = JSON.stringify(`${clip(name)}${fault.path}`);
   const message = `Argument ${where}: expected ${fault.expected}, got ${fault.came}`;
-  // Where the gateway noticed says nothing of the client's mistake, and finding it out costs ten times the refusal.
+  // A stack trace would not help with a client's mistake, and capturing it costs ten times the refusal.
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   try {

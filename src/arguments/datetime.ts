@@ -1,24 +1,24 @@
-// ISO 8601's extended format. A space for the T, a comma for the point and lower case are allowed by ISO 8601 or by
-// RFC 3339; the seconds may be left out.
+// ISO 8601's extended format. A space for the T, a comma for the point and lower case are allowed by ISO 8601 or by RFC
+// 3339; the seconds may be left out.
 const pattern = /^(\d{4})-(\d\d)-(\d\d)[t ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?(?:(z)|([+-])(\d\d)(?::?(\d\d))?)?$/i;
 
 const longest = 64;
 
 /** An ISO 8601 date and time as written: the instant it would be in UTC, and its offset if it has one. */
 interface WrittenDatetime {
-  /** Milliseconds since 1970 if the time were UTC. */
+  /** Milliseconds since 1970, as if the time were UTC. */
   readonly asUtc: number;
-  /** Milliseconds ahead of UTC, or null where no offset is written. */
+  /** Milliseconds ahead of UTC, or null without a written offset. */
   readonly offset: number | null;
   /** The text without the offset. */
   readonly naive: string;
 }
 
 /**
- * Reads an ISO 8601 date and time with an offset or Z. Digits of the fraction beyond milliseconds are dropped, since
- * a Date holds none.
+ * Parses an ISO 8601 date and time with an offset or Z. Digits of the fraction beyond milliseconds are dropped, since a
+ * Date cannot hold them.
  *
- * @returns null where it is none, has no offset, or names a day or time that does not exist
+ * @returns null if it is invalid, has no offset, or names a day or time that does not exist
  */
 export function parseDatetime(text: string): Date | null {
   const written = read(text);
@@ -26,9 +26,9 @@ export function parseDatetime(text: string): Date | null {
 }
 
 /**
- * Reads an ISO 8601 date and time whose offset, if there is one, does not matter.
+ * Parses an ISO 8601 date and time, ignoring its offset.
  *
- * @returns the text without its offset; null where it is none or names a day or time that does not exist
+ * @returns the text without its offset; null if it is invalid or names a day or time that does not exist
  */
 export function parseNaiveDatetime(text: string): string | null {
   return read(text)?.naive ?? null;
@@ -42,9 +42,9 @@ function read(text: string): WrittenDatetime | null {
   if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return null;
   if (Number(offsetHour ?? "0") > 23 || Number(offsetMinute) > 59) return null;
   const date = new Date(0);
-  // Not Date.UTC: it takes the years 0 to 99 for 1900 to 1999.
+  // Not Date.UTC, which takes the years 0 to 99 for 1900 to 1999.
   date.setUTCFullYear(Number(year), Number(month) - 1, Number(day));
-  // A day that does not exist, such as 30 February or 0 March, lands in another month.
+  // A day that does not exist, such as 30 February or 0 March, falls into another month.
   if (date.getUTCMonth() !== Number(month) - 1) return null;
   const asUtc = date.setUTCHours(
     Number(hour),

@@ -1,14 +1,14 @@
 import { describe } from "../core/errors.ts";
-import { type ArgOptions, type ArgTypeName, argTypeNames, isForbiddenKey } from "./arg-types.ts";
+import { type ArgTypeName, argTypeNames, type CheckedArgOptions, isForbiddenKey } from "./arg-types.ts";
 import { clip, Fault, quoted } from "./fault.ts";
-import { isMap } from "./json-value.ts";
+import { isPlainObject } from "./json-value.ts";
 import { readerOf } from "./readers.ts";
 
 export type { ArgOptions, ArgOrders, ArgType, ArgTypeName, ArgTypes } from "./arg-types.ts";
 
 const lists: ArgTypeName[] = ["list", "list_string", "list_num", "list_uuid", "list_map"];
 
-/** An option: the types it belongs to, and what is wrong with a value for it, or null. */
+/** An option: the types that allow it, and a check that returns what is wrong with a value, or null. */
 interface Option {
   readonly appliesTo: readonly ArgTypeName[];
   readonly expected: string;
@@ -28,17 +28,18 @@ const optionTable = new Map<string, Option>([
 ]);
 
 /**
- * Every fault of a FunConfig's `argTypes` and `argOrders`, one message per fault, each beginning with the path of what
- * is wrong. Takes anything, and never throws.
+ * Every fault of a FunConfig's `argTypes` and `argOrders`, one message each, beginning with the path of the wrong
+ * field. Accepts anything and never throws.
  *
- * @returns an empty list when {@link compileArguments} will take them
+ * @returns an empty list if {@link compileArguments} accepts them
  */
 export function checkArgumentDeclarations(argTypes: unknown, argOrders: unknown): string[] {
   if (argTypes === null || argTypes === undefined) {
     if (argOrders === "map") return ['argOrders "map" needs argTypes: without them no argument is passed'];
     return checkOrders([], argOrders);
   }
-  if (!isMap(argTypes)) return [`argTypes must be a map from names to types or null, got ${describe(argTypes)}`];
+  if (!isPlainObject(argTypes))
+    return [`argTypes must be a map from names to types or null, got ${describe(argTypes)}`];
   const names = Object.keys(argTypes);
   const faults = names.flatMap((name) => checkArgument(`argTypes.${clip(name)}`, name, argTypes[name]));
   return [...faults, ...checkOrders(names, argOrders)];
@@ -48,15 +49,15 @@ function checkArgument(path: string, name: string, declaration: unknown): string
   if (name === "") return ["argTypes must not have an argument whose name is empty"];
   if (isForbiddenKey(name)) return [`${path} is a forbidden name: it could reach an object's prototype`];
   if (typeof declaration === "string") return checkType(path, declaration);
-  if (!isMap(declaration))
+  if (!isPlainObject(declaration))
     return [`${path} must be a type's name or a map with \`type\`, got ${describe(declaration)}`];
   const typeFaults = checkType(`${path}.type`, declaration.type);
   const optionFaults = Object.entries(declaration).flatMap(([option, value]) =>
-    // An unknown type has told its fault already; which options it could have is unknown too.
+    // An unknown type already has its fault; which options it allows is unknown too.
     checkOption(path, option, value, typeFaults.length === 0 ? (declaration.type as ArgTypeName) : undefined),
   );
   const faults = [...typeFaults, ...optionFaults];
-  return faults.length > 0 ? faults : checkTogether(path, declaration as unknown as ArgOptions);
+  return faults.length > 0 ? faults : checkTogether(path, declaration as unknown as CheckedArgOptions);
 }
 
 function checkType(path: string, type: unknown): string[] {
@@ -69,7 +70,7 @@ function checkOption(path: string, name: string, value: unknown, type: ArgTypeNa
   const option = optionTable.get(name);
   if (option === undefined) {
     return [
-      `${path}.${clip(name)} is no option; options are type, defaultValue, ${[...optionTable.keys()].join(", ")}`,
+      `${path}.${clip(name)} is not an option; options are type, defaultValue, ${[...optionTable.keys()].join(", ")}`,
     ];
   }
   if (type !== undefined && !option.appliesTo.includes(type)) {
@@ -78,8 +79,8 @@ function checkOption(path: string, name: string, value: unknown, type: ArgTypeNa
   return option.accepts(value) ? [] : [`${path}.${name} must be ${option.expected}, got ${shown(value)}`];
 }
 
-/** What can only be said once each option by itself is right. */
-function checkTogether(path: string, options: ArgOptions): string[] {
+/** Checks that need several options, once each option is right by itself. */
+function checkTogether(path: string, options: CheckedArgOptions): string[] {
   const { required = [], accept } = options;
   const impossible = accept === undefined ? [] : required.filter((key) => !accept.includes(key));
   if (impossible.length > 0) return [`${path}.required names keys that accept does not: ${quoted(impossible)}`];

@@ -1,6 +1,6 @@
-/** Why a value is not what its declaration asks for. Made only when something is refused. */
+/** Why a value does not match its declaration. Created only when a value is refused. */
 export class Fault {
-  /** Where in the argument: "" for the value itself, else like `[3].name`. */
+  /** The path within the argument: "" for the value itself, otherwise for example `[3].name`. */
   path = "";
   readonly expected: string;
   readonly came: string;
@@ -10,13 +10,13 @@ export class Fault {
     this.came = came;
   }
 
-  /** The same fault, seen from the list that holds the value at `index`. */
+  /** The same fault, seen from the list that contains the value at `index`. */
   atIndex(index: number): this {
     this.path = `[${index}]${this.path}`;
     return this;
   }
 
-  /** The same fault, seen from the map that holds the value under `key`. */
+  /** The same fault, seen from the map that contains the value under `key`. */
   atKey(key: string): this {
     this.path = `.${clip(key)}${this.path}`;
     return this;

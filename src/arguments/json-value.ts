@@ -2,24 +2,24 @@ import { describe } from "../core/errors.ts";
 import { isForbiddenKey } from "./arg-types.ts";
 import { Fault } from "./fault.ts";
 
-/** How many lists and maps may lie within each other, the argument's own included. */
+/** The most nested lists and maps, including the argument itself. */
 const maxDepth = 32;
 
 /**
- * Whether `value` is a map as JSON makes them: an object, no list, no instance of a class. Asking for the prototype's
- * prototype lets objects of another realm pass.
+ * Whether `value` is a map as JSON makes them: an object, but not a list or an instance of a class. Checking the
+ * prototype's prototype accepts objects of another realm.
  */
-export function isMap(value: unknown): value is Record<string, unknown> {
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== "object" || value === null) return false;
   const prototype = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /**
- * Checks that `value` holds nothing but JSON values, no forbidden key and no number beyond a double's range, in at
- * most 32 lists and maps within each other. It looks no deeper than that, whatever is sent.
+ * Checks that `value` contains only JSON values, no forbidden key and no number beyond a double's range, in at most 32
+ * nested lists and maps. It looks no deeper than that, whatever is sent.
  *
- * @param around how many lists and maps of the argument lie around the value
+ * @param around how many lists and maps of the argument contain the value
  */
 export function checkJson(value: unknown, around: number): Fault | null {
   switch (typeof value) {
@@ -32,7 +32,7 @@ export function checkJson(value: unknown, around: number): Fault | null {
       if (value === null) return null;
       if (around >= maxDepth) return new Fault(`at most ${maxDepth} lists and maps within each other`, "more");
       if (Array.isArray(value)) return checkItems(value, around + 1);
-      if (isMap(value)) return checkEntries(value, around + 1);
+      if (isPlainObject(value)) return checkEntries(value, around + 1);
   }
   return new Fault("JSON value", describe(value));
 }
@@ -64,7 +64,7 @@ export function outOfRange(): Fault {
   return new Fault("finite number", "number out of range");
 }
 
-/** What came, where its type alone would not say enough: a string that has not the form asked for. */
+/** A description of the value if its type alone would not say enough: a string of the wrong form. */
 export function cameAs(value: unknown): string {
   return typeof value === "string" ? `string of ${value.length} characters` : describe(value);
 }

@@ -1,19 +1,19 @@
 import { describe } from "../core/errors.ts";
-import { type ArgOptions, defaultMaxBytes, defaultMaxItems, isForbiddenKey } from "./arg-types.ts";
+import { type CheckedArgOptions, defaultMaxBytes, defaultMaxItems, isForbiddenKey } from "./arg-types.ts";
 import { parseDatetime, parseNaiveDatetime } from "./datetime.ts";
 import { Fault, quoted } from "./fault.ts";
-import { cameAs, checkJson, forbiddenKey, isMap, outOfRange } from "./json-value.ts";
+import { cameAs, checkJson, forbiddenKey, isPlainObject, outOfRange } from "./json-value.ts";
 
-/** Reads what a client sent for one argument: the value to pass on, or the {@link Fault} it is refused for. */
+/** Reads a client's value for one argument: returns the value to pass on, or the {@link Fault} that refuses it. */
 export type Reader = (value: unknown) => unknown;
 
-/** The reader of one declaration, made once when its FunConfig is registered. */
-export function readerOf(options: ArgOptions): Reader {
+/** The reader of one declaration, created once when its FunConfig is registered. */
+export function readerOf(options: CheckedArgOptions): Reader {
   const read = typeReader(options);
   return options.allowNil === true ? (value) => (value === null ? null : read(value)) : read;
 }
 
-function typeReader(options: ArgOptions): Reader {
+function typeReader(options: CheckedArgOptions): Reader {
   const maxItems = options.maxItems ?? defaultMaxItems;
   switch (options.type) {
     case "string":
@@ -52,7 +52,7 @@ function stringReader(maxBytes: number): Reader {
     if (typeof value !== "string") return new Fault("string", describe(value));
     const units = value.length;
     if (units <= surelyFits) return value;
-    // The first test spares counting a string that is far too long.
+    // The first test avoids counting a string that is far too long.
     if (units > maxBytes || Buffer.byteLength(value) > maxBytes) {
       return new Fault(`string of at most ${maxBytes} bytes`, `string of ${Buffer.byteLength(value)} bytes`);
     }
@@ -98,13 +98,13 @@ function listReader(maxItems: number, readOne: Reader): Reader {
   };
 }
 
-// One list lies around an item.
+// One list contains the item.
 function readItem(value: unknown): unknown {
   return checkJson(value, 1) ?? value;
 }
 
 function readMapItem(value: unknown): unknown {
-  return isMap(value) ? (checkJson(value, 1) ?? value) : new Fault("map", describe(value));
+  return isPlainObject(value) ? (checkJson(value, 1) ?? value) : new Fault("map", describe(value));
 }
 
 function readAny(value: unknown): unknown {
@@ -113,19 +113,19 @@ function readAny(value: unknown): unknown {
 }
 
 function mapReader(maxItems: number, required: readonly string[], accept: readonly string[] | undefined): Reader {
-  // No forbidden key can be among those accepted: the declaration would have been refused.
+  // No forbidden key can be among the accepted ones: the declaration would have been refused.
   const accepted = accept === undefined ? undefined : new Set(accept);
   const inherited = required.some((key) => key in Object.prototype);
   return (value) => {
-    if (!isMap(value)) return new Fault("map", describe(value));
+    if (!isPlainObject(value)) return new Fault("map", describe(value));
     let items = 0;
     for (const key in value) {
       if (accepted === undefined ? isForbiddenKey(key) : !accepted.has(key)) return refusedKey(key, accept ?? []);
       const item = value[key];
-      // Most are strings, and those need no look inside.
+      // Most are strings, which need no check inside.
       const fault = typeof item === "string" ? null : checkJson(item, 1);
       if (fault !== null) return fault.atKey(key);
-      // How many more is not counted: that would double what a map of 100 000 keys costs.
+      // The excess is not counted: that would double the cost of a map of 100 000 keys.
       if (++items > maxItems) return new Fault(`map of at most ${maxItems} items`, "map of more");
     }
     for (const key of required) {

@@ -1,22 +1,27 @@
-import type { Clock } from "../core/clock.ts";
-import { encodeResult } from "../core/encode-result.ts";
 import { type ErrorCode, isErrorCode } from "../core/errors.ts";
+import { errorText } from "../core/foreign/error-text.ts";
+import { isMap } from "../core/is-map.ts";
+import type { Clock } from "../core/time/clock.ts";
+import { encodeResult } from "../execution/encode-result.ts";
 import { type Hook, runAfterHook } from "../policy/hooks.ts";
 import type { CallIdentity } from "./call-telemetry.ts";
-import type { Caller } from "./caller.ts";
-import type { CompiledFunction } from "./compile-function.ts";
-import { type Failure, refusal } from "./failure.ts";
-import { hookRequestOf, isMap } from "./hook-request.ts";
-import type { Request } from "./request.ts";
-import type { Response } from "./response.ts";
+import type { CompiledFunction } from "./functions/compile-function.ts";
+import { hookRequestOf } from "./hook-request.ts";
+import type { Caller } from "./request/caller.ts";
+import { type Failure, refusal } from "./request/failure.ts";
+import type { Request } from "./request/request.ts";
+import type { Response } from "./request/response.ts";
 
-/** The final Response of a request, and the failure that it tells; null for a success. */
+/** The final Response of a request, and its failure; null for a success. */
 export interface FinalAnswer {
   readonly response: string;
   readonly failure: Failure | null;
 }
 
-/** The call whose answer it is. */
+/** The parts of a Response that the hook cannot change. */
+type Unchanged = Omit<Response, "result">;
+
+/** The call being answered. */
 interface AnsweredCall {
   readonly compiled: CompiledFunction | null;
   readonly request: Request;
@@ -25,8 +30,8 @@ interface AnsweredCall {
 }
 
 /**
- * What a FunConfig's `afterExecute` hook makes of a final answer: another one, or, when it fails, the same. The
- * Response is parsed for the hook alone: most calls have none.
+ * Passes a final answer through a FunConfig's `afterExecute` hook, which may replace it; if the hook fails, the answer
+ * stays. The Response is parsed only for the hook: most calls have none.
  *
  * @returns the answer to send, a promise only if the hook returned one
  */
@@ -39,27 +44,30 @@ export function afterExecute(
 ): FinalAnswer | Promise<FinalAnswer> {
   const { compiled, request, caller } = call;
   if (compiled === null) return answer;
-  const original = JSON.parse(answer.response) as Response;
+  const response = JSON.parse(answer.response) as Response;
+  // The hook may change the Response it receives, and may return the same object.
+  const { result: _, ...original } = response;
   const shown = hookRequestOf(request, caller, compiled);
   const accept = (value: unknown) => (isMap(value) ? changedAnswer(original, answer, value, maxResultBytes) : null);
   const context = { clock, identify: () => call.identify() };
-  return runAfterHook(hook, shown, compiled.config, structuredClone(original), accept, answer, context);
+  return runAfterHook(hook, shown, compiled.config, response, accept, answer, context);
 }
 
 /**
- * A hook may change what came of the request, not what a Response is: the request id and `async` stay, the last Response
- * stays the last, a field of the wrong type stays as it was, and a code that is none of the closed list becomes `failed`.
+ * The hook's Response, restored to a valid one: a hook may change the outcome of the request, not what a Response is.
+ * The request id and `async` stay, the last Response stays the last, a field of the wrong type keeps its old value, and
+ * a code outside the closed list becomes `failed`.
  *
- * @throws what JSON cannot hold, and what is longer than `maxResultBytes`
+ * @throws for values that JSON cannot hold, and for results longer than `maxResultBytes`
  */
 function changedAnswer(
-  original: Response,
+  original: Unchanged,
   answer: FinalAnswer,
   changed: Record<string, unknown>,
   maxResultBytes: number,
 ): FinalAnswer {
   const { result, success, error, can_retry, error_code, reason, retry_after_ms } = changed;
-  const text = (value: unknown, otherwise: string | null) => (typeof value === "string" ? value : otherwise);
+  const text = (value: unknown, otherwise: string | null) => (typeof value === "string" ? errorText(value) : otherwise);
   const flag = (value: unknown, otherwise: boolean) => (typeof value === "boolean" ? value : otherwise);
   const isSuccess = flag(success, original.success);
   const code = codeOf(error_code, original);
@@ -78,16 +86,16 @@ function changedAnswer(
   const json = encodeResult(result, maxResultBytes);
   return {
     response: JSON.stringify(response).replace('"result":null', () => `"result":${json}`),
-    failure: isSuccess ? null : failureOf(code, response, answer.failure),
+    failure: isSuccess ? null : changedFailure(code, response, answer.failure),
   };
 }
 
-function codeOf(given: unknown, original: Response): ErrorCode {
+function codeOf(given: unknown, original: Unchanged): ErrorCode {
   const code = typeof given === "string" ? given : original.error_code;
   return isErrorCode(code) ? code : "failed";
 }
 
-/** The same failure where it still is one of that code: it knows its cause. */
-function failureOf(code: ErrorCode, { error, can_retry }: Response, original: Failure | null): Failure {
+/** The original failure if the code is still the same, because it knows its cause. */
+function changedFailure(code: ErrorCode, { error, can_retry }: Response, original: Failure | null): Failure {
   return original?.code === code ? original : refusal(code, error ?? "", can_retry);
 }

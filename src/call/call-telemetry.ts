@@ -1,7 +1,7 @@
 import { toError } from "../core/errors.ts";
 import type { TelemetryEvents } from "../telemetry/events.ts";
 import { telemetryEvent } from "../telemetry/telemetry.ts";
-import type { Failure } from "./failure.ts";
+import type { Failure } from "./request/failure.ts";
 
 /** A request as telemetry names it. */
 export type CallIdentity = TelemetryEvents["executor.request.start"]["metadata"];
@@ -18,8 +18,8 @@ const retryExhausted = telemetryEvent("executor.retry.exhausted");
 export type AttemptIdentity = TelemetryEvents["executor.attempt.start"]["metadata"];
 
 /**
- * What a request tells of itself. Metadata are put together field by field: spreading an identity costs more than the
- * whole call does. Ask `isActive` first: nothing is measured or made while nobody listens.
+ * The telemetry of requests. Metadata are built field by field: spreading an identity costs more than the whole call
+ * does. Check `isActive` first: nothing is measured or created without listeners.
  */
 export const callTelemetry = {
   get isActive(): boolean {
@@ -33,12 +33,12 @@ export const callTelemetry = {
     );
   },
 
-  /** As `isActive`, for its start: who counts ends needs no names yet. */
+  /** As `isActive`, for the start event: counting ends needs no names yet. */
   get isStartActive(): boolean {
     return start.active;
   },
 
-  /** As `isActive`, for its end. */
+  /** As `isActive`, for the end event. */
   get isEndActive(): boolean {
     return stop.active;
   },
@@ -48,7 +48,7 @@ export const callTelemetry = {
     return exception.active;
   },
 
-  /** As `isActive`, for what a request's attempts tell. */
+  /** As `isActive`, for the events of attempts. */
   get isAttemptActive(): boolean {
     return attemptStart.active || attemptStop.active;
   },
@@ -81,13 +81,16 @@ export const callTelemetry = {
     retryExhausted.emit({ attempts }, identity);
   },
 
-  /** Code of the user's, or the gateway itself, failed, whatever became of the request. */
+  /** User code, or the gateway itself, failed, whatever the request's outcome. */
   fault(identity: CallIdentity, node: string | null, durationMs: number, failure: Failure): void {
     const error = toError(failure.cause ?? failure.message);
     exception.emit({ duration_us: Math.round(durationMs * 1000) }, { ...identity, node, error });
   },
 
-  /** @param node see `executor.request.stop` @param failure null after a success */
+  /**
+   * @param node see `executor.request.stop`
+   * @param failure null after a success
+   */
   ended(identity: CallIdentity, node: string | null, durationMs: number, failure: Failure | null): void {
     const { gateway, request_id, service, request_type, version, response_type, user_id, trace } = identity;
     const success = failure === null;

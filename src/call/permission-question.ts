@@ -1,39 +1,41 @@
-import type { CancelReason } from "../worker/worker-call.ts";
-import { Attempt, type AttemptOwner } from "./attempt.ts";
+import type { RequestIdentity } from "../core/request-info.ts";
+import type { CancelReason } from "../execution/worker-call.ts";
+import { Attempt, type AttemptListener } from "./attempt.ts";
 import type { Call } from "./call.ts";
-import type { CompiledFunction, Target } from "./compile-function.ts";
-import { type Failure, permissionDenied, unavailable } from "./failure.ts";
+import type { CallTarget, CompiledFunction } from "./functions/compile-function.ts";
 import { hookRequestOf } from "./hook-request.ts";
-import type { PipelineSources } from "./pipeline-sources.ts";
+import type { NestedCalls } from "./nested/nested-calls.ts";
+import type { PipelineDeps } from "./pipeline-deps.ts";
+import { type Failure, permissionDenied, unavailable } from "./request/failure.ts";
 import type { Routed } from "./route.ts";
 
 /**
  * A call's question to its function's `permissionCallback`, asked where the function itself would run. Only `true`
- * permits; a failure denies, unless nobody could be asked or whoever was asked died.
+ * permits; a failure denies, unless the callback never ran or its thread or node died.
  */
-export class PermissionQuestion implements AttemptOwner, Routed {
+export class PermissionQuestion implements AttemptListener, Routed {
   readonly #call: Call;
   readonly #compiled: CompiledFunction;
-  readonly #callback: Target;
-  readonly #sources: PipelineSources;
+  readonly #callback: CallTarget;
+  readonly #deps: PipelineDeps;
   readonly #onPermitted: () => void;
   #attempt: Attempt | null = null;
 
   constructor(
     call: Call,
     compiled: CompiledFunction,
-    callback: Target,
-    sources: PipelineSources,
+    callback: CallTarget,
+    deps: PipelineDeps,
     onPermitted: () => void,
   ) {
     this.#call = call;
     this.#compiled = compiled;
     this.#callback = callback;
-    this.#sources = sources;
+    this.#deps = deps;
     this.#onPermitted = onPermitted;
   }
 
-  /** Asks; the call goes on or fails when the answer comes. */
+  /** Asks; the call continues or fails when the answer comes. */
   ask(): void {
     const { route } = this.#call;
     if (route === null) this.start();
@@ -44,35 +46,45 @@ export class PermissionQuestion implements AttemptOwner, Routed {
     const { config } = this.#compiled;
     const shown = hookRequestOf(this.#call.request, this.#call.caller, this.#compiled);
     const args = [shown, ...(config.permissionCallback?.args ?? [])];
-    const { maxResultBytes, deadlines } = this.#sources;
+    const { maxResultBytes, deadlines } = this.#deps;
     this.#call.attemptBegins("permission_callback");
-    this.#attempt = new Attempt(config, this.#callback, args, null, this.#call.trace, maxResultBytes, this);
+    // Read now, since its span is that of the attempt.
+    const { trace, caller } = this.#call;
+    this.#attempt = new Attempt(config, this.#callback, args, null, trace, caller, maxResultBytes, this);
     this.#attempt.start(this.#call.executor, deadlines);
   }
 
-  /** The call was answered: nobody waits for what the callback says. */
+  /** The call was answered: the callback's answer is not needed. */
   abort(reason: CancelReason, failure: Failure): void {
     this.#attempt?.abort(reason, failure);
   }
 
-  attemptSucceeded(json: string): void {
+  onAttemptSucceeded(json: string): void {
     this.#call.attemptEnds(null);
     if (json === "true") this.#onPermitted();
     else this.#call.fail(permissionDenied);
   }
 
-  attemptFailed(failure: Failure, begun: boolean): void {
+  nestedCalls(identity: RequestIdentity | null): NestedCalls {
+    return this.#call.nestedCalls(identity);
+  }
+
+  onAttemptThrew(thrown: unknown): void {
+    this.#call.onAttemptThrew(thrown);
+  }
+
+  onAttemptFailed(failure: Failure, begun: boolean): void {
     const { route, isAnswered } = this.#call;
-    // Nobody waits for the answer any more.
+    // The answer is no longer wanted.
     if (isAnswered) return;
     this.#call.attemptEnds(failure);
     if (!begun && route?.goElsewhere(this, failure)) return;
-    // Nobody was asked, or whoever was is dead: that is no answer.
+    // The callback never ran, or died: that is not an answer.
     if (failure.code === "unavailable") {
       this.#call.fail(unavailable);
       return;
     }
-    // A GenApiError of its own is a way to say no; to the client alone whatever else it failed with looks like one too.
+    // A GenApiError of its own is a way to say no; any other failure looks the same, but only to the client.
     if (failure.code !== "failed") this.#call.reportFault(failure);
     this.#call.fail(permissionDenied);
   }

@@ -1,26 +1,26 @@
 import type { FunConfig } from "../config/fun-config.ts";
-import type { RemoteNode } from "../node/remote-call.ts";
-import type { NodeSelector } from "../policy/node-selector.ts";
-import type { ChooseNodeMode, SelectedRequest } from "../policy/selectors/select-node.ts";
+import type { RemoteNode } from "../node/calls/remote-call.ts";
+import type { NodeSelector } from "../policy/selection/node-selector.ts";
+import type { ChooseNodeMode, SelectedRequest } from "../policy/selection/select-node.ts";
 import type { Executor } from "./attempt.ts";
-import { type Failure, unavailable } from "./failure.ts";
+import { type Failure, unavailable } from "./request/failure.ts";
 import type { StreamExecutor } from "./stream-call.ts";
 
 /** The service nodes that a gateway is connected to. */
 export interface ConnectedNodes {
-  /** Those of the names whose nodes may be given the service's calls now, in the same order. */
+  /** The names, in the same order, of nodes that can take the service's calls now. */
   live(names: readonly string[], service: string): readonly string[];
-  /** A node that may be given the service's calls now. */
+  /** A node that can take the service's calls now. */
   get(name: string, service: string): RemoteNode | null;
 }
 
-/** What runs along a route: a call, or the question whether it is permitted. */
+/** Work that runs along a route: a call, or its permission question. */
 export interface Routed {
-  /** Begins on the node where the route is now; asks {@link Route.goElsewhere} when that fails. */
+  /** Begins on the route's current node; calls {@link Route.goElsewhere} when that fails. */
   start(): void;
 }
 
-/** What runs where there is no node any more: nothing. */
+/** Runs nothing, if there is no node any more. */
 const nowhere: Executor & StreamExecutor = {
   run(attempt) {
     attempt.failed(unavailable, false);
@@ -28,11 +28,11 @@ const nowhere: Executor & StreamExecutor = {
   },
   stream(stream) {
     stream.failed(unavailable, false);
-    return { cancel: () => undefined, grant: () => undefined };
+    return { cancel: () => undefined, grant: () => undefined, acknowledge: () => undefined };
   },
 };
 
-/** The way of one call to the nodes that may run its function: which it goes to, and which have not taken it. */
+/** The way of one call to the nodes that may run its function: its current node, and those that have not taken it. */
 export class Route {
   readonly #nodes: ConnectedNodes;
   readonly #selector: NodeSelector;
@@ -43,7 +43,7 @@ export class Route {
   #names: readonly string[] = [];
   #node: string | null = null;
   #first: string | null = null;
-  /** Since the last selection; most calls are taken by the first. */
+  /** Since the last selection; the first node takes most calls. */
   #tried: Set<string> | null = null;
   #isStarting = false;
   #startsAgain = false;
@@ -63,21 +63,21 @@ export class Route {
     this.#request = request;
   }
 
-  /** Where the call is, or was last; null before the first selection. */
+  /** Its current or last node; null before the first selection. */
   get node(): string | null {
     return this.#node;
   }
 
-  /** Runs things on that node. */
+  /** Runs work on that node. */
   get executor(): Executor & StreamExecutor {
     return (this.#node === null ? null : this.#nodes.get(this.#node, this.#service)) ?? nowhere;
   }
 
   /**
-   * Selects one of the live nodes, as the function's `chooseNodeMode` says.
+   * Selects one of the live nodes, according to the function's `chooseNodeMode`.
    *
    * @param names the function's nodes
-   * @returns false where none lives; the call stays where it was
+   * @returns false if none lives; the call then stays where it was
    */
   select(names: readonly string[]): boolean {
     const live = this.#nodes.live(names, this.#service);
@@ -89,12 +89,12 @@ export class Route {
     return true;
   }
 
-  /** Back to the node that was selected at first. */
+  /** Returns to the node that was selected first. */
   restart(): void {
     this.#goTo(this.#first);
   }
 
-  /** Starts something where the call is, and again on another node for each that refuses it meanwhile. */
+  /** Starts work on the current node, and again on another node whenever one refuses it at once. */
   run(routed: Routed): void {
     // A loop, as any number of nodes may refuse at once.
     this.#isStarting = true;
@@ -109,11 +109,11 @@ export class Route {
   }
 
   /**
-   * After a failure of what had certainly not begun: goes on to another live node, one that was not tried since the last
-   * selection. Not only where a node could not be had: one that lacks the function (`internal`) says nothing about the
+   * After a failure of work that had certainly not begun: continues on another live node that was not tried since the
+   * last selection. Not only if a node was unavailable: one that lacks the function (`internal`) says nothing about the
    * others, which may run another version of it.
    *
-   * @returns false where the failure stands: no other node is left, or it has nothing to do with the node
+   * @returns false if the failure stands: no other node is left, or it has nothing to do with the node
    */
   goElsewhere(routed: Routed, failure: Failure): boolean {
     if ((failure.code !== "unavailable" && failure.code !== "internal") || this.#node === null) return false;

@@ -1,46 +1,46 @@
 import { type IncomingMessage, request } from "node:http";
 import { CliError, exitCodes } from "./cli-error.ts";
 
-/** Where a gateway's admin listener is, and what it is told. */
-export interface Target {
+/** The address of a gateway's admin listener, and its token. */
+export interface AdminAddress {
   /** `HOST:PORT` or `unix:PATH`. */
   readonly address: string;
   readonly token: string | undefined;
 }
 
-/** How a question is asked. */
+/** The options of a request. */
 interface AskOptions {
-  /** Given up when nothing comes for so long. @default 10_000 */
+  /** How long to wait without receiving anything. @default 10_000 */
   readonly timeoutMs?: number;
-  /** Calls it off. */
+  /** Cancels the request. */
   readonly signal?: AbortSignal;
 }
 
-// The most that one value of an answer may be; a tree with a million connections is smaller.
+// The most characters of one value of an answer; a tree with a million connections is smaller.
 const maxLength = 512 * 1024 * 1024;
 
-/** Asks a gateway's admin listener. Every failure is a CliError that says what to do about it. */
+/** A client of a gateway's admin listener. Every failure is a CliError that says what to do about it. */
 export class AdminClient {
   readonly address: string;
   readonly #target: { readonly host: string; readonly port: number } | { readonly socketPath: string };
   readonly #token: string;
 
-  /** @throws CliError without a token, and for an address that is none */
-  constructor({ address, token }: Target) {
+  /** @throws CliError without a token, and for an invalid address */
+  constructor({ address, token }: AdminAddress) {
     this.address = address;
     this.#target = targetOf(address);
     if (token === undefined || token === "") {
       const how = "set GEN_API_ADMIN_TOKEN to the token of the gateway's option admin, or pass --token";
       throw new CliError(`No token: ${how}`, exitCodes.usage);
     }
-    // What a header cannot hold cannot be a gateway's token either.
+    // A token that a header cannot hold cannot be a gateway's token either.
     if (!/^[\x21-\x7e]+$/.test(token)) {
-      throw new CliError("The token holds spaces or other characters that no token has", exitCodes.usage);
+      throw new CliError("The token contains spaces or other invalid characters", exitCodes.usage);
     }
     this.#token = token;
   }
 
-  /** The answer to a question. */
+  /** The answer to a GET. */
   get<Value>(
     path: string,
     query: Readonly<Record<string, string | undefined>> = {},
@@ -51,12 +51,12 @@ export class AdminClient {
     return this.#first(this.#ask<Value>("GET", `${path}${search}`, undefined, options));
   }
 
-  /** The answer to a question that has a body. */
-  post<Value>(path: string, body: unknown): Promise<Value> {
-    return this.#first(this.postForAll<Value>(path, body));
+  /** The answer to a POST. */
+  post<Value>(path: string, body: unknown, options?: AskOptions): Promise<Value> {
+    return this.#first(this.postForAll<Value>(path, body, options));
   }
 
-  /** All values of an answer, as they come, and no faster than they are taken. Leaving the loop breaks it off. */
+  /** All values of an answer, as they come and no faster than they are taken. Leaving the loop aborts it. */
   postForAll<Value>(path: string, body: unknown, options?: AskOptions): AsyncGenerator<Value, void, void> {
     return this.#ask<Value>("POST", path, JSON.stringify(body), options);
   }
@@ -78,7 +78,7 @@ export class AdminClient {
     } catch (error) {
       if (error instanceof CliError) throw error;
       const why = error instanceof Error ? error.message : String(error);
-      throw new CliError(`The gateway at ${this.address} broke off its answer: ${why}`, exitCodes.unreachable);
+      throw new CliError(`The gateway at ${this.address} aborted its answer: ${why}`, exitCodes.unreachable);
     }
   }
 
@@ -91,7 +91,7 @@ export class AdminClient {
   }
 
   #noGateway(): CliError {
-    return new CliError(`What answers at ${this.address} is no gateway's admin listener`, exitCodes.unreachable);
+    return new CliError(`The server at ${this.address} is not a gateway's admin listener`, exitCodes.unreachable);
   }
 
   #refusal(status: number, value: unknown): CliError {
@@ -128,12 +128,12 @@ export class AdminClient {
       return `No gateway listens at ${this.address}. Is it running, with the option admin? Another address: --admin or GEN_API_ADMIN`;
     }
     if (code === "EACCES") return `This user may not open ${this.address}`;
-    if (code === "ENOTFOUND") return `There is no host of the name in ${this.address}`;
+    if (code === "ENOTFOUND") return `There is no host with the name in ${this.address}`;
     return `The gateway at ${this.address} did not answer: ${message}`;
   }
 }
 
-/** IPv6 addresses have brackets in URLs and headers, and none where one connects. */
+/** IPv6 addresses have brackets in URLs and headers, but not in connection options. */
 function connectTo(target: { readonly host: string; readonly port: number } | { readonly socketPath: string }) {
   return "host" in target ? { ...target, host: target.host.replace(/^\[(.*)\]$/, "$1") } : target;
 }
@@ -148,7 +148,10 @@ function targetOf(address: string) {
   return { host, port: Number(port) };
 }
 
-/** Each of its values is a line. @throws what breaks it off */
+/**
+ * Each value of the answer is a line.
+ * @throws the error that aborts it
+ */
 async function* linesOf(response: IncomingMessage): AsyncGenerator<string, void, void> {
   response.setEncoding("utf8");
   let line = "";

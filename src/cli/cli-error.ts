@@ -1,16 +1,16 @@
-/** How a command ends; 2 is commander's own for a wrong use. */
+/** Exit codes; 2 is commander's own for wrong usage. */
 export const exitCodes = {
   ok: 0,
-  /** The answer says no: a call failed, a gateway is down, there is no such function. */
+  /** The answer is negative: a call failed, a gateway is down, a function does not exist. */
   failed: 1,
   usage: 2,
   /** No gateway answers there. */
   unreachable: 3,
-  /** It does not let us in, or does not allow what was asked. */
+  /** The gateway refuses the user or the request. */
   refused: 4,
 } as const;
 
-/** An end of a command that its user is told in a sentence. */
+/** Ends a command with a sentence for its user. */
 export class CliError extends Error {
   readonly exitCode: number;
 

@@ -10,7 +10,7 @@ const { version } = JSON.parse(readFileSync(new URL("../../package.json", import
 };
 
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  // `gen-api tree | head`: who reads no further wants no more.
+  // `gen-api tree | head`: the reader wants no more.
   if (error.code === "EPIPE") process.exit(exitCodes.ok);
   // `gen-api tree > file` on a full disk.
   process.stderr.write(`gen-api: What was to be printed could not be written: ${error.message}\n`);
@@ -23,7 +23,7 @@ try {
   await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) {
-    // It has told its message itself; help and version are no failures.
+    // commander has printed the message itself; help and version are not failures.
     process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
   } else if (error instanceof CliError) {
     process.stderr.write(`gen-api: ${plain(error.message)}\n`);

@@ -1,14 +1,15 @@
 import { once } from "node:events";
 import type { ReadStream, WriteStream } from "node:tty";
 import { Command, InvalidArgumentError, Option } from "commander";
-import type { TreeNode } from "../actor/tree-node.ts";
-import type { Response } from "../call/response.ts";
+import type { TreeNode } from "../actor/supervisor/tree-node.ts";
+import type { Response } from "../call/request/response.ts";
 import type { CacheStatus } from "../diagnostics/cache-status.ts";
 import type { CallFlow, CallFlowSummary } from "../diagnostics/call-flow.ts";
 import type { ClusterView } from "../diagnostics/cluster-view.ts";
 import type { Health } from "../diagnostics/health.ts";
 import type { RequestInspection } from "../diagnostics/inspect-request.ts";
-import type { RateLimitStatus } from "../policy/rate-limiter.ts";
+import type { RateLimitStatus } from "../policy/rate-limiter/rate-limiter.ts";
+import type { Reloaded } from "../runtime/options/reload-options.ts";
 import type { WorkerPoolStatus } from "../worker/worker-pool-options.ts";
 import { AdminClient } from "./admin-client.ts";
 import { CliError, exitCodes } from "./cli-error.ts";
@@ -25,6 +26,7 @@ import {
   limitsView,
   nodesView,
   poolsView,
+  reloadView,
   responseView,
 } from "./views.ts";
 
@@ -38,12 +40,14 @@ interface RequestOptions {
   readonly user?: string;
   readonly device?: string;
   readonly role: readonly string[];
+  readonly ip?: string;
+  readonly claims: unknown;
   readonly functionVersion?: string;
 }
 
 /**
- * The commands of `gen-api`. A command sets `process.exitCode` where its answer says no.
- * @param write prints to stdout; returns false where whoever prints more should wait for its "drain"
+ * The commands of `gen-api`. A command sets `process.exitCode` if its answer is negative.
+ * @param write prints to stdout; returns false if the caller should wait for its "drain" before it prints more
  */
 export function createProgram(version: string, write: (text: string) => boolean): Command {
   const program = new Command("gen-api")
@@ -57,7 +61,7 @@ export function createProgram(version: string, write: (text: string) => boolean)
     // Not with commander's env(): its help would show the token.
     .option("--token <token>", "the admin listener's token; better in GEN_API_ADMIN_TOKEN, which `ps` does not show")
     .option("--json", "print JSON", false)
-    .showHelpAfterError("(gen-api --help tells more)")
+    .showHelpAfterError("(see gen-api --help)")
     .configureHelp({ showGlobalOptions: true })
     .addHelpText(
       "after",
@@ -72,7 +76,7 @@ export function createProgram(version: string, write: (text: string) => boolean)
     if (isFailure) process.exitCode = exitCodes.failed;
   };
 
-  /** A command that asks one question. */
+  /** A command that sends one request. */
   const question = <Value>(name: string, description: string, path: string, view: (value: Value) => string) =>
     program
       .command(name)
@@ -84,7 +88,7 @@ export function createProgram(version: string, write: (text: string) => boolean)
 
   program
     .command("health")
-    .description("whether all is well, and what is not; exit code 1 when the gateway is down")
+    .description("the gateway's health and its problems; exit code 1 if the gateway is down")
     .action(async (_options, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions>();
       const health = await clientOf(options).get<Health>("/api/health");
@@ -109,10 +113,13 @@ export function createProgram(version: string, write: (text: string) => boolean)
     });
   program
     .command("flow")
-    .description("the way of a function's requests, stage by stage")
+    .description("the path of a function's requests, stage by stage")
     .argument("<service>")
     .argument("<type>")
-    .option("--function-version <version>", "of the function; without it, what requests without a version get")
+    .option(
+      "--function-version <version>",
+      "the function's version; by default the one that requests without a version get",
+    )
     .action(async (service: string, type: string, _options, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions & { readonly functionVersion?: string }>();
       const query = { service, type, version: options.functionVersion };
@@ -126,9 +133,11 @@ export function createProgram(version: string, write: (text: string) => boolean)
       .argument("<service>")
       .argument("<type>")
       .argument("[args]", "the arguments, as JSON", jsonMap, {})
-      .option("--user <id>", "the user id of who asks")
-      .option("--device <id>", "the device id of who asks")
-      .option("--role <role>", "a role of who asks; may be given again", collect, [])
+      .option("--user <id>", "the caller's user id")
+      .option("--device <id>", "the caller's device id")
+      .option("--role <role>", "a role of the caller; may be repeated", collect, [])
+      .option("--ip <address>", "the caller's address")
+      .option("--claims <json>", "the caller's claims, as JSON", jsonMap, {})
       .option("--function-version <version>", "of the function");
   const requestOf = (service: string, requestType: string, args: unknown, options: RequestOptions) => ({
     service,
@@ -138,32 +147,44 @@ export function createProgram(version: string, write: (text: string) => boolean)
     userId: options.user ?? null,
     deviceId: options.device ?? null,
     userRoles: options.role,
+    ipAddress: options.ip ?? null,
+    claims: options.claims,
   });
-  requestCommand("inspect", "a dry run: what would happen to a request; exit code 1 when it would be refused")
-    .option("--ip <address>", "the address of who asks")
-    .action(async (service: string, type: string, args: unknown, _options, command: Command) => {
-      const options = command.optsWithGlobals<GlobalOptions & RequestOptions & { readonly ip?: string }>();
-      const body = { ...requestOf(service, type, args, options), ipAddress: options.ip ?? null };
+  requestCommand("inspect", "a dry run: what would happen to a request; exit code 1 when it would be refused").action(
+    async (service: string, type: string, args: unknown, _options, command: Command) => {
+      const options = command.optsWithGlobals<GlobalOptions & RequestOptions>();
+      const body = requestOf(service, type, args, options);
       const inspection = await clientOf(options).post<RequestInspection>("/api/inspect", body);
       print(options, inspection, inspectionView);
       failWhen(inspection.outcome !== "would_run");
-    });
+    },
+  );
   requestCommand("call", 'calls a function, a stream to its end; the gateway has to list "call" in adminActions')
-    .option("--timeout <ms>", "how long all of it may take, milliseconds", milliseconds, 30_000)
+    .option("--timeout <ms>", "time limit of the whole call, milliseconds", milliseconds, 30_000)
     .action(async (service: string, type: string, args: unknown, _options, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions & RequestOptions & { readonly timeout: number }>();
       const body = { ...requestOf(service, type, args, options), timeoutMs: options.timeout };
-      // The gateway ends it in time; this is for one that does not answer any more.
+      // The gateway ends the call in time; this is for a gateway that does not answer any more.
       const silence = { timeoutMs: options.timeout + 5_000 };
       let isOver = false;
       for await (const response of clientOf(options).postForAll<Response>("/api/call", body, silence)) {
         const text = options.json ? jsonLine(response) : responseView(response);
-        // A stream goes on when what it has sent was taken.
+        // A stream continues when its output was taken.
         if (text !== null && !write(text)) await once(process.stdout, "drain");
         isOver = !response.has_more;
         failWhen(!response.success);
       }
-      if (!isOver) throw new CliError("The gateway broke off the stream", exitCodes.unreachable);
+      if (!isOver) throw new CliError("The gateway aborted the stream", exitCodes.unreachable);
+    });
+  program
+    .command("reload")
+    .description("imports the modules of a service's functions anew, while calls go on")
+    .argument("<service>")
+    .option("--force", "end what still runs the earliest code, if too many earlier versions run", false)
+    .action(async (service: string, _options, command: Command) => {
+      const options = command.optsWithGlobals<GlobalOptions & { readonly force: boolean }>();
+      const body = { service, force: options.force };
+      print(options, await clientOf(options).post<Reloaded>("/api/reload", body, reloadSilence), reloadView);
     });
   program
     .command("rl")
@@ -179,8 +200,8 @@ export function createProgram(version: string, write: (text: string) => boolean)
   question<ClusterView>("nodes", "the service nodes", "/api/cluster", (view) => nodesView(view, Date.now()));
   program
     .command("top")
-    .description("how the gateway is, live; prints once where there is no terminal")
-    .option("--interval <ms>", "milliseconds between two looks", milliseconds, 1_000)
+    .description("the gateway's state, live; prints it once if stdout is not a terminal")
+    .option("--interval <ms>", "milliseconds between two readings", milliseconds, 1_000)
     .action(async (_options, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions & { readonly interval: number }>();
       const client = clientOf(options);
@@ -190,6 +211,9 @@ export function createProgram(version: string, write: (text: string) => boolean)
     });
   return program;
 }
+
+// Longer than the admin listener takes.
+const reloadSilence = { timeoutMs: 125_000 };
 
 function jsonMap(text: string): unknown {
   let value: unknown;

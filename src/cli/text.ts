@@ -1,20 +1,20 @@
 import { stripVTControlCharacters, styleText } from "node:util";
 
-/** The colours that texts are painted in, where their stream has any. */
+/** The colours for texts, if their stream supports any. */
 type Colour = "green" | "yellow" | "red" | "cyan" | "dim" | "bold";
 
-/** Paints a text for stdout: not at all where that is no terminal, or `NO_COLOR` is set. */
+/** Colours a text for stdout, unless that is not a terminal, or `NO_COLOR` is set. */
 export function paint(colour: Colour, text: string): string {
   return styleText(colour, text);
 }
 
-/** What a gateway tells may hold what others wrote: nothing of it reaches the terminal as a control character. */
+/** Text from a gateway may contain foreign text: control characters must not reach the terminal. */
 export function plain(value: unknown): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not pass
   return String(value).replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, "\ufffd");
 }
 
-/** A value as JSON, of which nothing reaches the terminal as a control character either. */
+/** A value as JSON, without control characters as well. */
 export function jsonText(value: unknown): string {
   return plainJson(JSON.stringify(value, null, 2));
 }
@@ -31,13 +31,13 @@ function plainJson(json: string): string {
   );
 }
 
-/** A column's title, and on which side its texts stand. */
+/** A column's title and alignment. */
 export interface Column {
   readonly title: string;
   readonly isRight?: boolean;
 }
 
-/** Rows in aligned columns below their titles. The last column is not filled up. */
+/** Rows in aligned columns below their titles. The last column is not padded. */
 export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
   const widths = columns.map(({ title }, index) =>
     rows.reduce((widest, row) => Math.max(widest, width(row[index] ?? "")), title.length),
@@ -55,7 +55,7 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
   return [line(columns.map(({ title }) => paint("dim", title))), ...rows.map(line)].join("\n");
 }
 
-/** How many places a text takes; wide characters are taken for one. */
+/** The width of a text in places; wide characters count as one. */
 function width(text: string): number {
   return [...stripVTControlCharacters(text)].length;
 }

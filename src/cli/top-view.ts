@@ -3,7 +3,7 @@ import type { Statistics } from "../diagnostics/statistics.ts";
 import { bytes, duration, number, paint, plain, state } from "./text.ts";
 import { poolsView } from "./views.ts";
 
-/** What the screen of `top` shows: the gateway now, and what it has done since the last look. */
+/** The content of the screen of `top`: the current state of the gateway, and changes since the last reading. */
 export interface TopReading {
   readonly health: Health;
   readonly statistics: Statistics;
@@ -11,8 +11,8 @@ export interface TopReading {
 
 /**
  * The screen of `top`.
- * @param before the last reading; null at the first, which has no rates
- * @param status how the gateway is now
+ * @param before the last reading; null at first, when there are no rates
+ * @param status the current state of the gateway
  */
 export function topView(
   { health, statistics }: TopReading,

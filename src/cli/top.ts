@@ -8,17 +8,20 @@ import { duration, paint } from "./text.ts";
 import { type TopReading, topView } from "./top-view.ts";
 
 const csi = "\u001b[";
-// The terminal's other screen, without a cursor, cutting long lines; what was on the first comes back at the end.
+// The terminal's alternate screen, without a cursor, cutting long lines; the normal screen returns at the end.
 const enter = `${csi}?1049h${csi}?25l${csi}?7l`;
 const leave = `${csi}?7h${csi}?25h${csi}?1049l`;
 const home = `${csi}H`;
 const toEndOfLine = `${csi}K`;
 const toEndOfScreen = `${csi}J`;
 
-// How long an answer takes before it is told that none comes, and how often that is told.
+// How long to wait before reporting that no answer comes, and how often to repeat that.
 const silenceMs = 1_000;
 
-/** Asks a gateway how it is, once. @param signal calls it off */
+/**
+ * Reads the state of a gateway, once.
+ * @param signal cancels it
+ */
 export async function readTop(client: AdminClient, signal?: AbortSignal): Promise<TopReading> {
   const options = signal === undefined ? {} : { signal };
   const [health, statistics] = await Promise.all([
@@ -29,10 +32,10 @@ export async function readTop(client: AdminClient, signal?: AbortSignal): Promis
 }
 
 /**
- * Shows how a gateway is until somebody types q or Ctrl+C, or the process is told to end. While the gateway does not
- * answer the screen says so and for how long, and it is asked again.
+ * Shows the state of a gateway until the user types q or Ctrl+C, or the process receives a signal to end. While the
+ * gateway does not answer, the screen says so and for how long, and it is asked again.
  *
- * @throws CliError when it does not answer the first time
+ * @throws CliError if it does not answer the first time
  */
 export async function showTop(
   client: AdminClient,
@@ -43,7 +46,7 @@ export async function showTop(
   let reading = await readTop(client);
   let before: TopReading | null = null;
   let problem = "";
-  /** When it was first asked what it has not answered; null: it has answered everything. */
+  /** When the first unanswered request was sent; null if all were answered. */
   let askedAt: number | null = null;
   const over = new AbortController();
   const { signal } = over;

@@ -1,10 +1,10 @@
-import type { TreeNode } from "../actor/tree-node.ts";
+import type { TreeNode } from "../actor/supervisor/tree-node.ts";
 import { paint, plain, state, table } from "./text.ts";
 
-/** How many children of one supervisor are shown; a gateway may have thousands of connections. */
+/** The most children shown of one supervisor; a gateway may have thousands of connections. */
 const mostChildren = 20;
 
-/** The supervision tree as people draw it. */
+/** The supervision tree as text. */
 export function treeView(root: TreeNode, showsAll: boolean): string {
   const rows: string[][] = [];
   addRows(root, "", "", showsAll ? Number.POSITIVE_INFINITY : mostChildren, rows);

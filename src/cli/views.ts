@@ -1,20 +1,21 @@
-import type { Response } from "../call/response.ts";
+import type { Response } from "../call/request/response.ts";
 import type { CacheStatus } from "../diagnostics/cache-status.ts";
 import type { CallFlow, CallFlowSummary } from "../diagnostics/call-flow.ts";
 import type { ClusterView } from "../diagnostics/cluster-view.ts";
 import type { Health } from "../diagnostics/health.ts";
 import type { RequestInspection } from "../diagnostics/inspect-request.ts";
-import type { RateLimitStatus } from "../policy/rate-limiter.ts";
+import type { RateLimitStatus } from "../policy/rate-limiter/rate-limiter.ts";
+import type { Reloaded } from "../runtime/options/reload-options.ts";
 import type { WorkerPoolStatus } from "../worker/worker-pool-options.ts";
 import { duration, jsonLine, jsonText, number, paint, plain, state, table } from "./text.ts";
 
-/** Whether all is well, and what is not. */
+/** The health of a gateway, with its problems. */
 export function healthView({ status, isReady, reasons }: Health): string {
   const readiness = isReady ? "takes clients" : "takes no clients";
   return [`${state(status)}, ${readiness}`, ...reasons.map(({ message }) => `  ${plain(message)}`)].join("\n");
 }
 
-/** The way of a function's requests. */
+/** The path of a function's requests. */
 export function flowView({ service, requestType, version, disabled, origin, versions, stages }: CallFlow): string {
   const name = paint("bold", `${plain(service)}.${plain(requestType)}`);
   const others = versions.map((each) => `${each.version ?? "unversioned"}${each.disabled ? " (disabled)" : ""}`);
@@ -67,11 +68,24 @@ export function inspectionView({ outcome, isCertain, error, stages }: RequestIns
   ].join("\n");
 }
 
-/** What a call came to, or a chunk of a stream in one line; null where a stream ends. */
+/** The outcome of a call, or a chunk of a stream in one line; null at the end of a stream. */
 export function responseView({ success, result, error, error_code, reason, async, has_more }: Response) {
   if (!success) return paint("red", plain(`${error_code}${reason === undefined ? "" : ` (${reason})`}: ${error}`));
   if (!async) return jsonText(result);
   return has_more ? jsonLine(result) : null;
+}
+
+/** What was reloaded. */
+export function reloadView({ service, modules, functions, oldThreads }: Reloaded): string {
+  const rows = [
+    ...modules.map((module) => `  module    ${plain(module)}`),
+    ...functions.map((name) => `  function  ${plain(name)}`),
+  ];
+  const old =
+    oldThreads === 0
+      ? []
+      : [`Calls still run earlier code, on ${number(oldThreads)} threads, which end when the last of them has ended.`];
+  return [`New calls of ${plain(service)} get the new code.`, ...rows, ...old].join("\n");
 }
 
 /** How much a user has used of the limits by user id. */
@@ -120,7 +134,8 @@ export function cacheView({ count, disabled, services, origins, failedConfigs }:
 export function poolsView(pools: readonly WorkerPoolStatus[]): string {
   const open = pools.flatMap(({ name, openCircuits }) =>
     openCircuits.map(
-      (circuit) => `${name}: the circuit of ${plain(circuit.function)} is open (${plain(circuit.module)})`,
+      (circuit) =>
+        `${name}: the circuit of ${plain(`${circuit.moduleName}.${circuit.function}`)} is open (${plain(circuit.module)})`,
     ),
   );
   return [
@@ -136,7 +151,7 @@ export function poolsView(pools: readonly WorkerPoolStatus[]): string {
       pools.map((pool) => [
         pool.name,
         state(pool.state),
-        `${pool.readyThreads}/${pool.threads}`,
+        `${pool.readyThreads}/${pool.threads}${pool.oldThreads === 0 ? "" : ` +${pool.oldThreads}`}`,
         `${number(pool.inFlight)}/${number(pool.maxInFlight)}`,
         `${number(pool.queued)}/${number(pool.maxQueueSize)}`,
         pool.openCircuits.length === 0 ? "0" : paint("red", String(pool.openCircuits.length)),
@@ -146,7 +161,7 @@ export function poolsView(pools: readonly WorkerPoolStatus[]): string {
   ].join("\n");
 }
 
-/** Service nodes, and the services that they have. */
+/** Service nodes, and their services. */
 export function nodesView({ nodes, services, missingServices }: ClusterView, now: number): string {
   const missing = missingServices.map((service) =>
     paint("yellow", `The expected service ${plain(service)} has not come yet`),

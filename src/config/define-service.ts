@@ -1,70 +1,32 @@
-import type { ArgTypeName, ArgTypes } from "../arguments/declarations.ts";
-import { type HandlerHolder, holdsHandlers, markHandlers, type ServiceFunction } from "../core/load-function.ts";
-import type { RequestInfo } from "../core/request-info.ts";
+import type { ArgTypes } from "../arguments/declarations.ts";
+import { faultsError, shown } from "../core/faults.ts";
+import { reading } from "../core/unreadable.ts";
+import { holdsHandlers, markHandlers, type ServiceFunction } from "../execution/load-function.ts";
+import { definitionFaults } from "./definition-faults.ts";
 import type { FunConfigInput } from "./fun-config.ts";
+import { readsRequestInfo } from "./reads-request-info.ts";
+import type { Definitions, FunctionDefinition, OtherName, OwnName, RequestTypeOf, Service } from "./service-types.ts";
 
-/** The TypeScript type of a valid argument of each declared type. */
-interface ArgValues {
-  string: string;
-  num: number;
-  boolean: boolean;
-  uuid: string;
-  datetime: Date;
-  naive_datetime: string;
-  list: unknown[];
-  list_string: string[];
-  list_num: number[];
-  list_uuid: string[];
-  list_map: Record<string, unknown>[];
-  map: Record<string, unknown>;
-  any: unknown;
-}
-
-type ValueOf<Type> = Type extends ArgTypeName
-  ? ArgValues[Type]
-  : Type extends { readonly type: infer Name extends ArgTypeName }
-    ? ArgValues[Name] | (Type extends { readonly allowNil: true } ? null : never)
-    : never;
-
-/** What a handler receives for these argument types: the arguments by name, validated. */
-export type ArgsOf<Args> = { -readonly [Name in keyof Args]: ValueOf<Args[Name]> };
-
-/** One function of a service: its handler, its arguments, and any field of a FunConfig that should not be the default. */
-export interface FunctionDefinition<Args>
-  extends Partial<Omit<FunConfigInput, "service" | "mfa" | "argTypes" | "argOrders">> {
-  /** The function's public name, which requests name as `request_type`. @default its key in the definition */
-  readonly requestType?: string;
-  /** Where it runs: `"local"`, in the program that registers the service, or as in a FunConfig. @default "local" */
-  readonly nodes?: FunConfigInput["nodes"];
-  /**
-   * How long one attempt may take, milliseconds, from 100 to 300_000, or `"infinity"`; of a stream, how long it may go
-   * without a chunk. @default 5_000
-   */
-  readonly timeout?: FunConfigInput["timeout"];
-  /** Whether the handler gets a RequestInfo as its second parameter. @default whether it declares one */
-  readonly requestInfo?: FunConfigInput["requestInfo"];
-  /** Argument types by name. @default none: the function takes no arguments */
-  readonly args?: Args & ArgTypes;
-  /**
-   * Receives the arguments as one object, and, when it declares a second parameter, the RequestInfo.
-   * (One object, because TypeScript knows no order among an object's keys: positions could not be typed.)
-   */
-  handler(args: ArgsOf<Args>, info: RequestInfo): unknown;
-}
-
-/** A service with its handlers and the FunConfigs made of them; give it to `startGenApi({ functions: [service] })`. */
-export interface Service extends HandlerHolder {
-  /** Its name. */
-  readonly service: string;
-  /** The ES module that exports this definition; null when the host names it under `modules`. */
-  readonly url: string | null;
-  /** The FunConfigs that its definitions make. */
-  readonly functions: readonly FunConfigInput[];
-}
-
-// `Types` has no constraint: with one, a function without `args` would make TypeScript forget the types of all others.
-type Definitions<Types> = { readonly [Name in keyof Types]: FunctionDefinition<Types[Name]> };
-
+// The shorter overload comes first: while a call is being written, editors show the first overload with enough
+// parameters. The return types are written out because the declarations of a user's module cannot name a type that the
+// package does not export. Editors go from a call of a client to the key of a handler through the results: TypeScript
+// keeps where a key stands unless it gets another name, so those that do are apart.
+/**
+ * Defines a service whose module the host names: `startGenApi({ modules: { user_service: url } })`. Otherwise as the
+ * other overload.
+ * @throws GenApiError `invalid_config`, as the other overload
+ */
+export function defineService<const Name extends string, const Args, Results, const ResponseTypes, const Names>(
+  service: Name,
+  functions: Definitions<Args, Results, ResponseTypes, Names>,
+): Service<
+  Name,
+  { readonly [Key in keyof Args as RequestTypeOf<Key, Names>]: Args[Key] },
+  { readonly [Key in keyof Results as OwnName<Key, Names>]: Results[Key] } & {
+    readonly [Key in keyof Results as OtherName<Key, Names>]: Results[Key];
+  },
+  { readonly [Key in keyof ResponseTypes as RequestTypeOf<Key, Names>]: ResponseTypes[Key] }
+>;
 /**
  * Defines a service in a module of its own, which the gateway, its threads and service nodes all import:
  *
@@ -74,37 +36,55 @@ type Definitions<Types> = { readonly [Name in keyof Types]: FunctionDefinition<T
  * });
  * ```
  *
- * The module must export the definition, since a thread finds the handlers by importing it. Without the URL the host
- * has to name the module: `startGenApi({ modules: { user_service: url } })`. Defaults beside those of a FunConfig:
- * `nodes` "local", `timeout` 5 000 ms, `argOrders` "map", `requestInfo` as the handler's second parameter asks for it.
+ * The module must export the definition, because a thread finds the handlers by importing it. Without the URL the host
+ * has to name the module: `startGenApi({ modules: { user_service: url } })`. Defaults that differ from a FunConfig's:
+ * `nodes` "local", `timeout` 5 000 ms, `argOrders` "map", `requestInfo` true if the handler can use it.
+ *
+ * @throws GenApiError `invalid_config` that lists every fault, each with the function and its field
  */
-export function defineService<const Types>(service: string, url: string | URL, functions: Definitions<Types>): Service;
-export function defineService<const Types>(service: string, functions: Definitions<Types>): Service;
-export function defineService<const Types>(
-  service: string,
-  ...rest: [string | URL, Definitions<Types>] | [Definitions<Types>]
-): Service {
-  const [url, functions] = rest.length === 2 ? [String(rest[0]), rest[1]] : [null, rest[0]];
-  const definitions = Object.entries(functions) as [string, FunctionDefinition<ArgTypes>][];
-  return markHandlers({
-    service,
-    url,
-    functions: definitions.map(([name, definition]) => configOf(service, name, definition)),
-    handlers: new Map(definitions.map(([name, { handler }]) => [name, handler as ServiceFunction])),
+export function defineService<const Name extends string, const Args, Results, const ResponseTypes, const Names>(
+  service: Name,
+  url: string | URL,
+  functions: Definitions<Args, Results, ResponseTypes, Names>,
+): Service<
+  Name,
+  { readonly [Key in keyof Args as RequestTypeOf<Key, Names>]: Args[Key] },
+  { readonly [Key in keyof Results as OwnName<Key, Names>]: Results[Key] } & {
+    readonly [Key in keyof Results as OtherName<Key, Names>]: Results[Key];
+  },
+  { readonly [Key in keyof ResponseTypes as RequestTypeOf<Key, Names>]: ResponseTypes[Key] }
+>;
+export function defineService(service: string, ...rest: [string | URL, object] | [object]): Service {
+  const [url, functions] = rest.length === 2 ? rest : [null, rest[0]];
+  const what = `Invalid defineService(${shown(service)})`;
+  return reading("invalid_config", what, functions, () => {
+    const faults = definitionFaults(service, url, functions, (name, definition) => {
+      return configOf(service, name, definition as FunctionDefinition<ArgTypes>);
+    });
+    if (faults.length > 0) throw faultsError("invalid_config", what, faults);
+    const definitions = Object.entries(functions) as [string, FunctionDefinition<ArgTypes>][];
+    return markHandlers({
+      service,
+      url: url === null ? null : String(url),
+      functions: definitions.map(([name, definition]) => configOf(service, name, definition)),
+      handlers: new Map(definitions.map(([name, { handler }]) => [name, handler as ServiceFunction])),
+    });
   });
 }
 
 function configOf(service: string, name: string, definition: FunctionDefinition<ArgTypes>): FunConfigInput {
-  const { args = {}, handler, ...fields } = definition;
+  const { args, handler, ...fields } = definition;
+  // Undefined fields count as left out.
+  const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
   return {
     nodes: "local",
     timeout: 5_000,
     requestType: name,
-    requestInfo: handler.length > 1,
-    ...fields,
+    requestInfo: readsRequestInfo(handler),
+    ...given,
     service,
     mfa: { module: service, function: name },
-    argTypes: args,
+    argTypes: args ?? {},
     argOrders: "map",
   };
 }

@@ -1,7 +1,9 @@
-import semver from "semver";
 import { z } from "zod";
 import { type ArgOrders, type ArgTypes, checkArgumentDeclarations } from "../arguments/declarations.ts";
-import { described, faultsError, faultsOf, must } from "../core/faults.ts";
+import { described, faultsError, faultsOf, must, namesKeys } from "../core/faults.ts";
+import { parseVersion } from "../core/semantic-version.ts";
+import { unreadableFault } from "../core/unreadable.ts";
+import { cloneFault } from "./carried-values.ts";
 import type { FunConfigInput } from "./fun-config-input.ts";
 
 export type { FunConfigInput, ModuleFunction, ModuleFunctionInput } from "./fun-config-input.ts";
@@ -26,7 +28,7 @@ const mfa = described(z.union([mfaObject, mfaText]), '{module, function, args} o
 
 const retries = z.int().min(0).max(100);
 
-/** What {@link FunConfigInput} describes, and a test holds to it. */
+/** The schema of {@link FunConfigInput}; a test keeps the two equal. */
 export const funConfigSchema = z.strictObject({
   requestType: name,
   service: name,
@@ -51,7 +53,7 @@ export const funConfigSchema = z.strictObject({
     'a whole number from 100 to 300000 (milliseconds) or "infinity"',
   ),
   mfa,
-  // What these two may hold is checked by checkArgumentDeclarations, with all else that is wrong.
+  // checkArgumentDeclarations checks the contents of these two, to report their faults with all others.
   argTypes: z.custom<ArgTypes>().nullable().default(null),
   argOrders: z.custom<ArgOrders>().default([]),
   responseType: z
@@ -63,16 +65,18 @@ export const funConfigSchema = z.strictObject({
       z.literal("any_authenticated"),
       z.strictObject({ arg: name }),
       z.strictObject({ role: z.array(name).min(1) }),
+      z.strictObject({ claim: name, arg: name }),
+      z.strictObject({ claim: name, in: z.array(z.union([name, z.number(), z.boolean()])).min(1) }),
     ]),
-    'false, "any_authenticated", {arg: argument} or {role: [role, …]}',
+    'false, "any_authenticated", {arg: argument}, {role: [role, …]}, {claim: claim, arg: argument} or {claim: claim, in: [value, …]}',
   ).default(false),
   permissionCallback: mfa.nullable().default(null),
   version: z
     .string({ error: must('a semantic version such as "1.0.0", or null') })
-    .refine((version) => semver.valid(version) === version, {
+    .refine((version) => parseVersion(version) !== null, {
       error: must('a semantic version such as "1.0.0", or null'),
     })
-    .refine((version) => version !== "0.0.0", {
+    .refine((version) => parseVersion(version)?.version !== "0.0.0", {
       error: 'must not be "0.0.0": that version is reserved and means "the latest"',
     })
     .nullable()
@@ -100,27 +104,40 @@ export type FunConfig = {
   readonly [Field in keyof FunConfigInput]-?: z.output<typeof funConfigSchema>[Field];
 };
 
-/** A module's function with the arguments that come before all others. */
+/** A module's function, and the arguments passed before all others. */
 export type Mfa = FunConfig["mfa"];
 
-/** What {@link validateFunConfig} found. */
+/** The result of {@link validateFunConfig}. */
 export type FunConfigValidation =
   | { readonly ok: true; readonly config: FunConfig }
   | { readonly ok: false; readonly faults: readonly string[] };
 
-/** Checks a configuration and fills in the defaults. Lists every fault, each naming its field; never throws. */
+/** Checks a configuration and fills in the defaults. Lists every fault with the name of its field; never throws. */
 export function validateFunConfig(value: unknown): FunConfigValidation {
   try {
-    const parsed = funConfigSchema.safeParse(value);
+    const parsed = funConfigSchema.safeParse(value, namesKeys);
     const { argTypes, argOrders } = Object(value) as Partial<FunConfigInput>;
     const faults = checkArgumentDeclarations(argTypes, argOrders);
-    // Hooks and functions are shown parts of it: what they change must not change the next request.
+    if (parsed.success) faults.push(...argsFaults(parsed.data, cloneFault));
+    // Hooks and functions see parts of it: their changes must not reach the next request.
     if (parsed.success && faults.length === 0) return { ok: true, config: deepFrozen(structuredClone(parsed.data)) };
     return { ok: false, faults: [...(parsed.success ? [] : faultsOf(parsed.error)), ...faults] };
   } catch (thrown) {
-    // A getter or proxy of the value's own threw while it was read.
-    return { ok: false, faults: [`cannot be read: ${String(thrown)}`] };
+    // A getter or proxy of the value itself threw while we read it.
+    return { ok: false, faults: [unreadableFault(value, thrown)] };
   }
+}
+
+/** The faults that `faultOf` finds in the fixed arguments of a FunConfig. */
+function argsFaults(
+  { mfa, permissionCallback, beforeExecute, afterExecute, nodes }: z.output<typeof funConfigSchema>,
+  faultOf: (value: unknown, path: string) => string | null,
+): string[] {
+  const resolver = typeof nodes === "object" && "args" in nodes ? nodes : null;
+  const named = { mfa, permissionCallback, beforeExecute, afterExecute, nodes: resolver };
+  return Object.entries(named).flatMap(([field, called]) => {
+    return called === null ? [] : (faultOf(called.args, `${field}.args`) ?? []);
+  });
 }
 
 /** Whether {@link validateFunConfig} finds no fault. */
@@ -139,7 +156,8 @@ export function parseFunConfig(value: unknown, what = "Invalid FunConfig"): FunC
 }
 
 function deepFrozen<Value>(value: Value): Value {
-  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
+  // The contents of a typed array cannot be frozen.
+  if (typeof value === "object" && value !== null && !ArrayBuffer.isView(value) && !Object.isFrozen(value)) {
     Object.freeze(value);
     for (const part of Object.values(value)) deepFrozen(part);
   }

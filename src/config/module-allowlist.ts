@@ -1,25 +1,28 @@
+import type { FunctionPlace } from "../execution/load-function.ts";
 import type { Mfa } from "./fun-config.ts";
+import type { Modules } from "./modules.ts";
 
-/** What a gateway or a service node itself may run. */
+/** The functions that a gateway or a service node itself may run. */
 export interface ModuleAllowlist {
-  /** Module names and their ES modules. */
-  readonly modules: ReadonlyMap<string, string>;
-  /** Narrows `modules` to single functions: `"module.function"`, or `"module"` for all of one; null allows all. */
+  readonly modules: Modules;
+  /** Restricts `modules` to single functions: `"module.function"`, or `"module"` for all of one; null allows all. */
   readonly mfaAllowlist: ReadonlySet<string> | null;
 }
 
 type Called = Pick<Mfa, "module" | "function">;
 
-/** The URL of the ES module of a function; null where that may not run. */
-export function allowedUrl({ module, function: name }: Called, { modules, mfaAllowlist }: ModuleAllowlist) {
-  const isAllowed = mfaAllowlist === null || mfaAllowlist.has(module) || mfaAllowlist.has(`${module}.${name}`);
-  return (isAllowed ? modules.get(module) : null) ?? null;
+/** A function's location; null if it may not run. */
+export function allowedPlace(called: Called, { modules, mfaAllowlist }: ModuleAllowlist): FunctionPlace | null {
+  const { module: moduleName, function: name } = called;
+  const isAllowed = mfaAllowlist === null || mfaAllowlist.has(moduleName) || mfaAllowlist.has(`${moduleName}.${name}`);
+  const module = isAllowed ? modules.urlOf(moduleName, name) : undefined;
+  return module === undefined ? null : { module, moduleName, function: name };
 }
 
 /**
- * What is wrong with naming a function that may not run; null where it may.
+ * The fault of naming a function that may not run; null if it may.
  *
- * @param path what names it, such as "mfa"
+ * @param path the field that names it, such as "mfa"
  * @param owner whose allowlist it is
  */
 export function allowlistFault(
@@ -28,9 +31,9 @@ export function allowlistFault(
   allowlist: ModuleAllowlist,
   owner: "gateway" | "node",
 ): string | null {
-  if (allowedUrl(called, allowlist) !== null) return null;
+  if (allowedPlace(called, allowlist) !== null) return null;
   const { modules } = allowlist;
   if (modules.has(called.module)) return `${path} ${called.module}.${called.function} is not in mfaAllowlist`;
-  const known = [...modules.keys()].map((name) => JSON.stringify(name)).join(", ") || "none";
+  const known = modules.names.map((name) => JSON.stringify(name)).join(", ") || "none";
   return `${path}.module must be one of the ${owner}'s modules (${known}), got ${JSON.stringify(called.module)}`;
 }

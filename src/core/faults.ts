@@ -1,24 +1,27 @@
 import { z } from "zod";
 import { describe, type ErrorCode, libraryError } from "./errors.ts";
+import { shown } from "./shown.ts";
+
+export { shown } from "./shown.ts";
 
 /**
- * A zod `error` parameter whose message reads "must be EXPECTED, got WHAT CAME", so that every fault of an option or
- * a FunConfig says what was wrong, what is allowed and what came.
+ * A zod `error` parameter with the message "must be EXPECTED, got WHAT CAME", so that every fault of an option or a
+ * FunConfig says what was wrong, what is allowed and what came.
  */
 export function must(expected: string): (issue: { readonly input?: unknown }) => string {
   return (issue) => `must be ${expected}, got ${shown(issue.input)}`;
 }
 
-/** As {@link must}, of a secret: says what came by its type alone. */
+/** As {@link must}, for a secret: shows only the type of the value. */
 export function mustUnshown(expected: string): (issue: { readonly input?: unknown }) => string {
   return (issue) => `must be ${expected}, got ${describe(issue.input)}`;
 }
 
 /**
- * `schema` with one message for whatever is wrong inside it: for small shapes such as unions, where the faults of each
- * branch say less than what was expected of the whole.
+ * `schema` with one message for any fault inside it: for small shapes such as unions, where the faults of the branches
+ * say less than the expectation as a whole.
  *
- * @param message makes it of what came
+ * @param message builds the message from the value
  */
 export function described<Schema extends z.ZodType>(
   schema: Schema,
@@ -33,30 +36,61 @@ export function described<Schema extends z.ZodType>(
   }) as unknown as z.ZodType<z.output<Schema>, z.input<Schema>>;
 }
 
-/** Every fault of a failed parse as one line each, by path: `rateLimiter.globalLimits[0].windowMs must be …`. */
+/** Options of a parse that let {@link faultsOf} list the allowed keys beside an unknown one. */
+export const namesKeys = {
+  error(issue: z.core.$ZodRawIssue): string | undefined {
+    if (issue.code !== "unrecognized_keys") return undefined;
+    const { shape = {} } = (issue.inst?._zod.def ?? {}) as { readonly shape?: object };
+    return unknownKeysFault(issue.keys as string[], Object.keys(shape));
+  },
+};
+
+/** The fault for unknown keys, with the allowed ones: out of many, those that may have been meant. */
+export function unknownKeysFault(unknown: readonly string[], allowed: readonly string[]): string {
+  const listed = (keys: readonly string[]) => keys.map((key) => JSON.stringify(key)).join(", ");
+  const meant = unknown.map((key) => allowed.find((other) => isNear(key, other))).filter((key) => key !== undefined);
+  const isLong = allowed.length > mostListed && meant.length > 0;
+  return `has unknown keys: ${listed(unknown)} (${isLong ? "nearest" : "allowed"}: ${listed(isLong ? [...new Set(meant)] : allowed)})`;
+}
+
+// Longer lists are shown only if no allowed key is similar.
+const mostListed = 12;
+
+/** Whether the two differ only in case, or by one character missing, added, wrong or swapped with its neighbour. */
+function isNear(one: string, other: string): boolean {
+  const [a, b] = [one.toLowerCase(), other.toLowerCase()];
+  let start = 0;
+  while (start < a.length && a[start] === b[start]) start++;
+  const [restOfA, restOfB] = [a.slice(start), b.slice(start)];
+  return (
+    restOfA.slice(1) === restOfB.slice(1) ||
+    restOfA.slice(1) === restOfB ||
+    restOfA === restOfB.slice(1) ||
+    (restOfA.slice(2) === restOfB.slice(2) && restOfA[0] === restOfB[1] && restOfA[1] === restOfB[0])
+  );
+}
+
+/** Every fault of a failed parse as one line, by path: `rateLimiter.globalLimits[0].windowMs must be …`. */
 export function faultsOf(error: z.ZodError): string[] {
   return error.issues.map((issue) => {
     const path = pathOf(issue.path);
-    const text =
-      issue.code === "unrecognized_keys"
-        ? `has unknown keys: ${issue.keys.map((key) => JSON.stringify(key)).join(", ")}`
-        : issue.message;
-    // A message may go on with the path: `[0] must be …`.
+    const text = issue.message;
+    // A message may continue the path: `[0] must be …`.
     return path === "" || text.startsWith("[") ? `${path}${text}` : `${path} ${text}`;
   });
+}
+
+/**
+ * Refuses what a host gave as an argument, unless `isRight`: `disconnect: id must be a string, got 5`.
+ * @throws GenApiError `invalid_option`
+ */
+export function refuseArgument(called: string, name: string, value: unknown, isRight: boolean, expected: string): void {
+  if (!isRight) throw libraryError("invalid_option", `${called}: ${name} must be ${expected}, got ${shown(value)}`);
 }
 
 /** One error for many faults. */
 export function faultsError(code: ErrorCode, what: string, faults: readonly string[]) {
   return libraryError(code, `${what}: ${faults.join("; ")}`);
-}
-
-/** A value as messages show it: short ones as JSON, longer ones by their type. */
-export function shown(value: unknown): string {
-  if (typeof value === "number" || typeof value === "bigint") return String(value);
-  if (typeof value === "string" && value.length <= 60) return JSON.stringify(value);
-  if (typeof value === "boolean") return String(value);
-  return describe(value);
 }
 
 function pathOf(path: readonly PropertyKey[]): string {

@@ -2,10 +2,10 @@ import { createRequire } from "node:module";
 import { libraryError, toError } from "./errors.ts";
 
 /**
- * Loads a package that a program installs only where it wants what needs it.
+ * Loads an optional package, which a program installs only for the features that need it.
  *
- * @param user what needs it, for the message: "gen-api/metrics"
- * @throws GenApiError `invalid_option` where it is not installed or cannot be loaded
+ * @param user the feature, for the message: "gen-api/metrics"
+ * @throws GenApiError `invalid_option` if it is not installed or cannot be loaded
  */
 export function requireOptional<Package>(name: string, user: string): Package {
   try {

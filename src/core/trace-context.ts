@@ -1,14 +1,14 @@
 import type { TraceContext } from "./request-info.ts";
 
-// Version, trace id, parent id, flags; what later versions append is not known here.
+// Version, trace id, parent id, flags; we ignore what later versions append.
 const pattern = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}(?=-|$)/;
 const length = 55;
 
-// W3C asks that at least so many characters are passed on.
+// W3C asks to pass on at least this many characters.
 const maxTracestate = 512;
 
 /**
- * Reads the two headers of W3C Trace Context. One that is malformed counts as absent, as W3C has it: its trace begins
+ * Parses the two headers of W3C Trace Context. As W3C requires, a malformed one counts as absent: the trace begins
  * anew; a tracestate that is malformed or longer than 512 characters is left out.
  */
 export function readTrace(traceparent: unknown, tracestate: unknown): TraceContext | null {

@@ -1,32 +1,32 @@
-import type { ConfigEntry, ConfigStore, Origin } from "../config/config-store.ts";
-import type { FailedConfigs, FailedConfigsSummary } from "../config/failed-configs.ts";
+import type { ConfigEntry, FunctionTable, RegisteredBy } from "../config/function-table.ts";
+import type { FailedConfigs, FailedConfigsSummary } from "../sync/push/failed-configs.ts";
 
-/** What a gateway's table of functions holds. */
+/** The contents of a gateway's table of functions. */
 export interface CacheStatus {
-  /** Versions are counted one by one. */
+  /** All functions; each version counts. */
   readonly count: number;
-  /** How many of them refuse their calls. */
+  /** Functions that refuse their calls. */
   readonly disabled: number;
-  /** How many are of each service. */
+  /** Functions by service. */
   readonly services: Readonly<Record<string, number>>;
-  /** By who registered them. */
-  readonly origins: Readonly<Record<Origin, number>>;
-  /** FunConfigs of nodes that were refused. */
+  /** Functions by who registered them. */
+  readonly origins: Readonly<Record<RegisteredBy, number>>;
+  /** Refused FunConfigs of nodes. */
   readonly failedConfigs: FailedConfigsSummary;
 }
 
 /** Counts the functions of a gateway. */
-export function cacheStatus(functions: ConfigStore<ConfigEntry>, failedConfigs: FailedConfigs): CacheStatus {
+export function cacheStatus(functionTable: FunctionTable<ConfigEntry>, failedConfigs: FailedConfigs): CacheStatus {
   const services = new Map<string, number>();
   const origins = { host: 0, pushed: 0, pulled: 0 };
   let disabled = 0;
-  for (const { config, origin = "host" } of functions.entries()) {
+  for (const { config, origin = "host" } of functionTable.entries()) {
     services.set(config.service, (services.get(config.service) ?? 0) + 1);
     origins[origin]++;
     if (config.disabled) disabled++;
   }
   return {
-    count: functions.count,
+    count: functionTable.count,
     disabled,
     services: Object.fromEntries(services),
     origins,

@@ -1,21 +1,21 @@
-import type { CompiledFunction } from "../call/compile-function.ts";
-import type { ConfigStore } from "../config/config-store.ts";
-import type { FailedConfigsSummary } from "../config/failed-configs.ts";
-import type { PushedServiceStatus } from "../config/function-sets.ts";
+import type { CompiledFunction } from "../call/functions/compile-function.ts";
+import type { FunctionTable } from "../config/function-table.ts";
 import type { NodeStatus } from "../node/node-table.ts";
+import type { FailedConfigsSummary } from "../sync/push/failed-configs.ts";
+import type { PushedServiceStatus } from "../sync/sets/function-sets.ts";
 
-/** What one node has of a service. */
+/** A service on one node. */
 export interface ServiceNodeView {
-  /** Its name. */
+  /** The node's name. */
   readonly node: string;
   /**
-   * "down" also where it is up without this service; "unknown": it has not been connected to this gateway, or is
-   * forgotten, another gateway may know it.
+   * "down" also if the node is up without this service; "unknown": it never connected to this gateway or has been
+   * forgotten, though another gateway may know it.
    */
   readonly state: NodeStatus["state"] | "unknown";
-  /** The version of its functions; null where they were pulled without one. */
+  /** The version of its functions; null if they were pulled without one. */
   readonly configVersion: string | null;
-  /** How many functions of the service it has. */
+  /** How many functions of the service the node has. */
   readonly functions: number;
 }
 
@@ -23,13 +23,13 @@ export interface ServiceNodeView {
 export interface ServiceView {
   /** Its name. */
   readonly service: string;
-  /** Registered ones, versions counted one by one. */
+  /** Registered functions; each version counts. */
   readonly functions: number;
-  /** Those of them that this gateway runs itself. */
+  /** Functions that this gateway runs itself. */
   readonly localFunctions: number;
-  /** The nodes that have pushed it. */
+  /** The nodes that pushed the service. */
   readonly nodes: readonly ServiceNodeView[];
-  /** Whether one of these can be called; null where nothing was pushed. */
+  /** Whether one of these nodes can be called; null if no node pushed the service. */
   readonly hasLiveNodes: boolean | null;
 }
 
@@ -37,28 +37,30 @@ export interface ServiceView {
 export interface ClusterView {
   /** The gateway's name. */
   readonly gateway: string;
-  /** The nodes that it knows. */
+  /** Why it currently cannot reach nodes and other gateways, so that `nodes` may be outdated; null while it can. */
+  readonly cutOffBecause: string | null;
+  /** The nodes it knows. */
   readonly nodes: readonly NodeStatus[];
-  /** The services that are registered, or that nodes have pushed. */
+  /** The services that are registered or were pushed. */
   readonly services: readonly ServiceView[];
-  /** Expected ones that have not come yet. */
+  /** Expected services without functions, or without nodes for longer than `nodeGraceMs`. */
   readonly missingServices: readonly string[];
-  /** FunConfigs of nodes that were refused. */
+  /** Refused FunConfigs of nodes. */
   readonly failedConfigs: FailedConfigsSummary;
 }
 
-/** The services of a gateway: those that are registered, and those that nodes have pushed. */
+/** The services of a gateway: registered and pushed ones. */
 export function servicesOf(
-  functions: ConfigStore<CompiledFunction>,
+  functionTable: FunctionTable<CompiledFunction>,
   pushed: readonly PushedServiceStatus[],
   nodes: readonly NodeStatus[],
 ): ServiceView[] {
   const pushes = pushedBy(pushed, nodes);
-  const names = new Set([...functions.services(), ...pushes.keys()]);
+  const names = new Set([...functionTable.services(), ...pushes.keys()]);
   return Array.from(names, (service) => {
     let count = 0;
     let localFunctions = 0;
-    for (const { config } of functions.entries([service])) {
+    for (const { config } of functionTable.entries([service])) {
       count++;
       if (config.nodes === "local") localFunctions++;
     }
@@ -70,7 +72,7 @@ type Pushes = Pick<ServiceView, "nodes" | "hasLiveNodes">;
 
 const notPushed: Pushes = { nodes: [], hasLiveNodes: null };
 
-/** The nodes that have pushed each service; the others are left out. */
+/** The nodes that pushed each service; services that no node pushed are left out. */
 export function pushedBy(
   pushed: readonly PushedServiceStatus[],
   nodes: readonly NodeStatus[],

@@ -1,11 +1,12 @@
 import { type IntervalHistogram, monitorEventLoopDelay, performance } from "node:perf_hooks";
-import type { Clock } from "../core/clock.ts";
+import type { Clock } from "../core/time/clock.ts";
 
-/** How the event loop of the gateway's thread fares. */
+/** The state of the event loop on the gateway's thread. */
 export interface EventLoopStatistics {
   /**
-   * How late it came to what was due in the last 15 to 30 seconds, milliseconds: on average, in half of the cases at
-   * most, in 90 and 99 of 100 at most, and at worst.
+   * Delay of due work in the last 15 to 30 seconds, milliseconds: mean, median, 90th and 99th percentile, maximum. It
+   * is sampled five times a second at any load: a block longer than 200 ms is always seen, understated by at most 200
+   * ms; a shorter one is seen by chance.
    */
   readonly delayMs: {
     readonly mean: number;
@@ -15,23 +16,23 @@ export interface EventLoopStatistics {
     readonly max: number;
   };
   /**
-   * Milliseconds that it worked since the gateway started: with `idleMs` the difference of two readings tells how busy it
-   * was between them.
+   * Milliseconds spent working since the gateway started. Together with `idleMs`, the difference between two readings
+   * says how busy it was.
    */
   readonly activeMs: number;
-  /** Milliseconds that it waited for something to do. */
+  /** Milliseconds spent waiting for work. */
   readonly idleMs: number;
 }
 
-// The histogram's own timer: delays below are not seen.
-const resolutionMs = 20;
+// Interval of the histograms' own timer, which also wakes an idle gateway: one wake-up costs some 50 µs.
+const resolutionMs = 200;
 
-// Delays are seen for so long, and at most twice as long.
+// Delays stay visible for at least this long, and at most twice as long.
 const windowMs = 15_000;
 
 /**
- * Measures the event loop, from its start until it is closed. Reading changes nothing, so any number may read: two
- * histograms, one of which is `windowMs` older, are emptied in turn, and the older is read.
+ * Measures the event loop from its start until it is closed. Reading changes nothing, so there may be any number of
+ * readers: two histograms, one older by `windowMs`, are reset in turn, and the older one is read.
  */
 export class EventLoopMonitor {
   readonly #clock: Clock;
@@ -82,7 +83,7 @@ function createHistogram(): IntervalHistogram {
   return monitorEventLoopDelay({ resolution: resolutionMs });
 }
 
-/** What a measured interval was too long; one that is too short, or not measured yet, is not late. */
+/** By how much a measured interval was too long; an interval that is too short, or not measured yet, is not late. */
 function lateMs(nanoseconds: number): number {
   const late = nanoseconds / 1e6 - resolutionMs;
   return late > 0 && late < 1e9 ? Math.round(late * 100) / 100 : 0;

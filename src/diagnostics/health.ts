@@ -1,14 +1,16 @@
-import type { RestartedActor } from "../actor/tree-node.ts";
+import type { RestartedActor } from "../actor/supervisor/tree-node.ts";
+import { counted } from "../call/stages/words.ts";
 import type { WorkerPoolStatus } from "../worker/worker-pool-options.ts";
 import type { ServiceView } from "./cluster-view.ts";
-import { counted } from "./stages.ts";
 
-/** What can be wrong with a gateway. */
+/** The kinds of problem a gateway can have. */
 export type HealthCode =
   | "stopped"
   | "draining"
   | "not_listening"
   | "pool_down"
+  | "cut_off"
+  | "functions_not_read"
   | "service_missing"
   | "service_without_nodes"
   | "pool_without_threads"
@@ -17,53 +19,63 @@ export type HealthCode =
   | "actor_restarting"
   | "actor_restarted";
 
-/** One thing that is wrong. */
+/** One problem of a gateway. */
 export interface HealthReason {
-  /** What is wrong, for programs. */
+  /** The problem, for programs. */
   readonly code: HealthCode;
-  /** What it is about: a service, a pool, an actor; null: the gateway. */
+  /** The service, pool or actor concerned; null: the gateway. */
   readonly subject: string | null;
-  /** For people. */
+  /** The problem, for people. */
   readonly message: string;
 }
 
-/** How a gateway is. */
+/** The health of a gateway. */
 export interface Health {
-  /** "down": no request is answered, or none of those that run on this gateway's threads. */
+  /** "down": it answers no request, or none of those that run on its threads. */
   readonly status: "ok" | "degraded" | "down";
-  /** Whether clients should be sent here. */
+  /** Whether clients should be sent to this gateway. */
   readonly isReady: boolean;
-  /** Everything that is wrong, the worst first. */
+  /** Every problem, the worst first. */
   readonly reasons: readonly HealthReason[];
 }
 
-/** What a gateway's health is told from. */
+/** The facts that decide a gateway's health. */
 export interface HealthFacts {
   /** Milliseconds since 1970. */
   readonly now: number;
-  /** Whether its tree lives. */
+  /** Whether the actor tree is running. */
   readonly isRunning: boolean;
   readonly isDraining: boolean;
-  /** Null where it is to listen nowhere. */
+  /** Null if it is configured not to listen. */
   readonly isListening: boolean | null;
   readonly pools: readonly WorkerPoolStatus[];
+  /** Why the gateway cannot reach its nodes and the other gateways; null if it can. */
+  readonly cutOffBecause: string | null;
+  /** Whether it has read the shared functions at least once since its start. */
+  readonly hasReadFunctions: boolean;
   readonly missingServices: readonly string[];
   readonly services: readonly Pick<ServiceView, "service" | "hasLiveNodes">[];
   readonly restarted: readonly RestartedActor[];
 }
 
 const isDown: ReadonlySet<HealthCode> = new Set(["stopped", "draining", "not_listening", "pool_down"]);
-const isUnready: ReadonlySet<HealthCode> = new Set([...isDown, "service_missing"]);
+const isUnready: ReadonlySet<HealthCode> = new Set([...isDown, "functions_not_read", "service_missing"]);
 
-// A restart is told for so long, and a queue from there on.
+// Listed beside the reasons against readiness, since they often are, or soon will be, the cause behind them.
+const isBehind: ReadonlySet<HealthCode> = new Set(["cut_off"]);
+
+// A restart is reported for this long; a queue once it has lasted this long.
 const restartMs = 60_000;
 const fillingAt = 0.8;
 
-/** Decides how a gateway is. */
+/** Decides a gateway's health. */
 export function healthOf(facts: HealthFacts): Health {
   const reasons = [...gatewayReasons(facts), ...facts.pools.flatMap(poolReasons)];
+  reasons.push(...clusterReasons(facts));
   for (const service of facts.missingServices) {
-    reasons.push(reason("service_missing", service, `no node has pushed the expected service ${service} yet`));
+    reasons.push(
+      reason("service_missing", service, `no node of the expected service ${service} has come, or all are gone`),
+    );
   }
   for (const { service, hasLiveNodes } of facts.services) {
     if (hasLiveNodes !== false || facts.missingServices.includes(service)) continue;
@@ -75,9 +87,23 @@ export function healthOf(facts: HealthFacts): Health {
   return { status, isReady: !reasons.some(({ code }) => isUnready.has(code)), reasons };
 }
 
-/** Those of the reasons for which no client should be sent to the gateway. */
+/** The reasons why the gateway should get no clients, and the possible causes behind them. */
 export function unreadyReasons({ reasons }: Health): readonly HealthReason[] {
-  return reasons.filter(({ code }) => isUnready.has(code));
+  return reasons.filter(({ code }) => isUnready.has(code) || isBehind.has(code));
+}
+
+function clusterReasons({ isRunning, cutOffBecause, hasReadFunctions }: HealthFacts): HealthReason[] {
+  if (!isRunning) return [];
+  const reasons: HealthReason[] = [];
+  if (cutOffBecause !== null) {
+    reasons.push(
+      reason("cut_off", null, `the gateway cannot reach its nodes and the other gateways: ${cutOffBecause}`),
+    );
+  }
+  if (!hasReadFunctions) {
+    reasons.push(reason("functions_not_read", null, "the gateway has not read yet which functions the others know"));
+  }
+  return reasons;
 }
 
 function gatewayReasons({ isRunning, isDraining, isListening }: HealthFacts): HealthReason[] {
@@ -92,7 +118,7 @@ function poolReasons(pool: WorkerPoolStatus): HealthReason[] {
   const reasons: HealthReason[] = [];
   if (readyThreads < threads) {
     const message = `${readyThreads} of ${counted(threads, "thread")} of ${name} run`;
-    // Threads start with the first calls, and one that was lost is replaced.
+    // Threads start with the first calls, and a lost one is replaced.
     if (readyThreads === 0 && queued > 0) reasons.push(reason("pool_without_threads", name, message));
   }
   if (queued > maxQueueSize * fillingAt) {
@@ -101,7 +127,7 @@ function poolReasons(pool: WorkerPoolStatus): HealthReason[] {
     );
   }
   if (openCircuits.length > 0) {
-    const functions = openCircuits.map(({ function: fun }) => fun);
+    const functions = openCircuits.map(({ moduleName, function: name }) => `${moduleName}.${name}`);
     const named = functions.slice(0, 5).join(", ");
     const more = functions.length > 5 ? ` and ${functions.length - 5} more` : "";
     reasons.push(reason("circuit_open", name, `open circuits in ${name}: ${named}${more}`));
@@ -110,11 +136,11 @@ function poolReasons(pool: WorkerPoolStatus): HealthReason[] {
 }
 
 function actorReasons({ id, status, restarts, restartedAt }: RestartedActor, now: number): HealthReason[] {
-  if (status === "restarting") return [reason("actor_restarting", id, `${id} cannot be started, and is tried again`)];
+  if (status === "restarting") return [reason("actor_restarting", id, `${id} cannot be started and will be retried`)];
   if (restartedAt === null || now - restartedAt >= restartMs) return [];
   const seconds = Math.max(0, Math.round((now - restartedAt) / 1_000));
   const times = counted(restarts, "time");
-  return [reason("actor_restarted", id, `${id} crashed ${seconds} s ago; it was started again, ${times} so far`)];
+  return [reason("actor_restarted", id, `${id} crashed ${seconds} s ago; it was restarted, ${times} so far`)];
 }
 
 function reason(code: HealthCode, subject: string | null, message: string): HealthReason {

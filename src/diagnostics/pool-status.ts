@@ -7,10 +7,10 @@ export interface Pools {
   readonly stream: Pick<Pool, "status">;
 }
 
-/** What a pool does at the moment; one that is being restarted is "closed". */
+/** The current state of a pool; one that is being restarted is "closed". */
 export function poolStatus(pools: Pools, kind: keyof Pools): WorkerPoolStatus {
   const closed = { name: `${kind}_pool`, state: "closed", openCircuits: [], ...noCalls } as const;
   return pools[kind].status() ?? closed;
 }
 
-const noCalls = { threads: 0, readyThreads: 0, inFlight: 0, queued: 0, maxInFlight: 0, maxQueueSize: 0 };
+const noCalls = { threads: 0, readyThreads: 0, oldThreads: 0, inFlight: 0, queued: 0, maxInFlight: 0, maxQueueSize: 0 };

@@ -1,19 +1,23 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { readTarget } from "../core/net/request-target.ts";
 import { type Health, unreadyReasons } from "./health.ts";
 
-/** Answers a request if it is for one of the probes. @returns false where it is not; it was left alone then */
+/**
+ * Answers a request if it is for one of the probes.
+ * @returns false, and leaves the request alone, if it is not
+ */
 export type Probes = (request: IncomingMessage, response: ServerResponse) => boolean;
 
 /**
- * The two questions that those ask who start processes and send them clients, without a token.
+ * Two endpoints for systems that start processes and send them clients, without a token.
  *
- * - `GET /healthz`: 200 while the process answers at all. Else restart it.
- * - `GET /readyz`: 200 while clients should be sent here, else 503 with the reasons: no thread pool runs, an expected
- *   service is missing, the gateway is stopping.
+ * - `GET /healthz`: 200 while the process answers at all. Otherwise restart it.
+ * - `GET /readyz`: 200 while clients should be sent here, otherwise 503 with the reasons: no thread pool runs, an
+ *   expected service is missing, the gateway is stopping.
  */
 export function createProbes(health: () => Health): Probes {
   return (request, response) => {
-    const path = request.url?.split("?", 1)[0];
+    const { path } = readTarget(request.url);
     if (path !== "/healthz" && path !== "/readyz") return false;
     if (request.method !== "GET" && request.method !== "HEAD") {
       answer(request, response, 405, { error: "only GET and HEAD" }, { allow: "GET, HEAD" });

@@ -1,44 +1,63 @@
-import type { RequestTotals } from "../call/request-counts.ts";
-import type { RateLimiterStatistics } from "../policy/rate-limiter.ts";
+import type { RequestTotals } from "../call/request/request-counts.ts";
+import type { RateLimiterStatistics } from "../policy/rate-limiter/rate-limiter.ts";
 import type { WorkerPoolStatus } from "../worker/worker-pool-options.ts";
 import type { EventLoopStatistics } from "./event-loop.ts";
 
-/** What a gateway has done since it started, and does now. */
+/** How reloads of services ended. */
+export interface ReloadTotals {
+  /** Those that took effect. */
+  readonly succeeded: number;
+  /** Those that changed nothing. */
+  readonly failed: number;
+}
+
+/** Totals of a gateway since it started, and current values. */
 export interface Statistics {
   /** The gateway's name. */
   readonly gateway: string;
   /** When it started, milliseconds since 1970. */
   readonly startedAt: number;
-  /** How long ago that is, milliseconds. */
+  /** Time since then, milliseconds. */
   readonly uptimeMs: number;
   /** Requests of clients and of the host program. */
   readonly requests: RequestTotals & {
-    /** Those that were answered, streams when they ended. */
+    /** Answered requests; a stream counts when it ends. */
     readonly total: number;
-    /** Requests and streams that wait for something now. */
+    /** Requests and streams in progress. */
     readonly inFlight: number;
   };
-  /** Streams that run now, and all that were started. */
-  readonly streams: { readonly open: number; readonly started: number };
-  /** Clients' sockets that are open now, and all that were opened. */
+  /** Streams. */
+  readonly streams: {
+    /** Those that run. */
+    readonly open: number;
+    /** All that were started. */
+    readonly started: number;
+    /** Those that run, and whose client is gone and may resume them. */
+    readonly detached: number;
+    /** Memory of the Responses that clients may ask for again, bytes. */
+    readonly keptBytes: number;
+  };
+  /** Open client sockets, and all that were opened. */
   readonly connections: { readonly open: number; readonly opened: number };
-  /** What the rate limiter holds. */
+  /** The state of the rate limiter. */
   readonly rateLimiter: RateLimiterStatistics;
-  /** What the worker pools do. */
+  /** The state of the worker pools. */
   readonly pools: readonly WorkerPoolStatus[];
-  /** How many service nodes are in which state. */
+  /** Service nodes by state. */
   readonly nodes: { readonly up: number; readonly leaving: number; readonly down: number };
-  /** Registered functions, versions counted one by one. */
+  /** Registered functions; each version counts. */
   readonly functions: number;
-  /** How often actors of the tree, as it is now, were started again. */
+  /** Reloads of services since the gateway started. */
+  readonly reloads: ReloadTotals;
+  /** Restarts of the actors that are now in the tree. */
   readonly restarts: number;
-  /** How the event loop of the gateway's thread has fared. */
+  /** The state of the event loop on the gateway's thread. */
   readonly eventLoop: EventLoopStatistics;
-  /** Of the whole process, bytes. */
+  /** Memory of the whole process, bytes. */
   readonly memory: { readonly rss: number; readonly heapUsed: number };
 }
 
-/** All requests that were answered. */
+/** All answered requests. */
 export function totalOf({ succeeded, failed }: RequestTotals): number {
   return Object.values(failed).reduce((sum, count) => sum + count, succeeded);
 }

@@ -10,12 +10,15 @@ export const countedEvents = [
   "worker_pool.task.rejected",
   "worker_pool.thread.exit",
   "worker_pool.circuit_breaker.open",
+  "reload.stop",
+  "reload.exception",
   "rate_limiter.check",
   "rate_limiter.exceeded",
   "connection.open",
   "connection.refuse",
   "stream.stop",
   "supervisor.child.restart",
+  "cluster.lost",
   "node.down",
   "config.push",
   "config.pull.stop",
@@ -28,8 +31,8 @@ export type CountedEvent = TelemetryMessage<(typeof countedEvents)[number]>;
 type Timer = Histogram.Internal<"service" | "type" | "outcome">;
 
 /**
- * What is counted as it happens. Every label is a function's, of {@link FunctionLabels}, or one of a closed list: pools,
- * error codes, HTTP statuses, supervisors.
+ * Counts events as they happen. Every label is that of a function, from {@link FunctionLabels}, or one of a closed
+ * list: pools, error codes, HTTP statuses, supervisors.
  */
 export class EventMetrics {
   readonly #requests;
@@ -37,6 +40,7 @@ export class EventMetrics {
   readonly #rejected;
   readonly #threadExits;
   readonly #circuitsOpened;
+  readonly #reloads;
   readonly #checks;
   readonly #exceeded;
   readonly #connectionsOpened;
@@ -44,12 +48,13 @@ export class EventMetrics {
   readonly #streamsEnded;
   readonly #streamChunks;
   readonly #restarts;
+  readonly #clusterLosses;
   readonly #nodesLost;
   readonly #nodeCallsLost;
   readonly #pushes;
   readonly #pulls;
   readonly #loopHeld;
-  /** Looking one up by its labels costs more than to observe. */
+  /** Looking one up by its labels costs more than observing. */
   readonly #timers = new Map<FunctionLabel, Map<string, Timer>>();
 
   constructor(family: MetricFamily, buckets: readonly number[]) {
@@ -67,6 +72,7 @@ export class EventMetrics {
       "pool",
       ...ofFunction,
     ]);
+    this.#reloads = family.counter("reloads_total", "Reloads of services", ["outcome"]);
     this.#checks = family.counter("rate_limiter_checks_total", "Requests that limits were checked for", ["outcome"]);
     this.#exceeded = family.counter("rate_limiter_exceeded_total", "Requests that a limit refused", ofFunction);
     this.#connectionsOpened = family.counter("connections_opened_total", "Clients that connected");
@@ -74,6 +80,10 @@ export class EventMetrics {
     this.#streamsEnded = family.counter("streams_ended_total", "Streams that ended", [...ofFunction, "outcome"]);
     this.#streamChunks = family.counter("stream_chunks_total", "Chunks of the streams that ended", ofFunction);
     this.#restarts = family.counter("supervisor_restarts_total", "Actors that were started again", ["supervisor"]);
+    this.#clusterLosses = family.counter(
+      "cluster_losses_total",
+      "How often the gateway was cut off from its nodes and the other gateways",
+    );
     this.#nodesLost = family.counter("node_downs_total", "Service nodes that went or were lost");
     this.#nodeCallsLost = family.counter("node_calls_lost_total", "Calls that such nodes had");
     this.#pushes = family.counter("config_pushes_total", "Pushes of functions by service nodes", ["outcome"]);
@@ -85,7 +95,7 @@ export class EventMetrics {
     );
   }
 
-  /** Counts an event of the gateway's. */
+  /** Counts an event of the gateway. */
   count(message: CountedEvent, functions: FunctionLabels): void {
     switch (message.event) {
       case "executor.request.stop": {
@@ -107,6 +117,12 @@ export class EventMetrics {
         break;
       case "worker_pool.circuit_breaker.open":
         this.#circuitsOpened.inc({ pool: message.metadata.pool, ...labelOf(message, functions) });
+        break;
+      case "reload.stop":
+        this.#reloads.inc({ outcome: "ok" });
+        break;
+      case "reload.exception":
+        this.#reloads.inc({ outcome: "failed" });
         break;
       case "rate_limiter.check": {
         const { allowed, error } = message.metadata;
@@ -130,6 +146,9 @@ export class EventMetrics {
       }
       case "supervisor.child.restart":
         this.#restarts.inc({ supervisor: message.metadata.supervisor });
+        break;
+      case "cluster.lost":
+        this.#clusterLosses.inc();
         break;
       case "node.down":
         this.#nodesLost.inc();

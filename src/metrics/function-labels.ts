@@ -1,7 +1,7 @@
-/** What stands for every function that has no labels of its own. */
+/** The label of every function that has no labels of its own. */
 export const other = "other";
 
-/** How a function is labelled. */
+/** The labels of a function. */
 export interface FunctionLabel {
   readonly service: string;
   readonly type: string;
@@ -10,8 +10,8 @@ export interface FunctionLabel {
 const otherFunction: FunctionLabel = { service: other, type: other };
 
 /**
- * The labels of functions. Clients name services and types as they like: only those that are registered get labels of
- * their own, and no more than a maximum of them ever, however many come and go.
+ * Assigns labels to functions. Clients can name any services and types: only registered ones get labels of their own,
+ * and at most a maximum number of them, however many come and go.
  */
 export class FunctionLabels {
   readonly #isRegistered: (service: string, type: string) => boolean;

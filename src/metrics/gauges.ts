@@ -2,10 +2,13 @@ import { other } from "./function-labels.ts";
 import type { MetricsSource } from "./metrics-option.ts";
 import type { MetricFamily } from "./prometheus.ts";
 
-// Nodes with series of their own; what is beyond is added up.
+// Nodes with series of their own; all others are added up.
 const maxNodes = 1_000;
 
-/** Defines what is read when it is scraped. @param source null while no gateway is measured: there is nothing then */
+/**
+ * Defines the gauges, which are read at each scrape.
+ * @param source null while no gateway is measured: then there are no values
+ */
 export function defineGauges(family: MetricFamily, source: () => MetricsSource | null): void {
   const statistics = () => source()?.statistics();
 
@@ -16,9 +19,18 @@ export function defineGauges(family: MetricFamily, source: () => MetricsSource |
       if (now !== undefined) set(read(now));
     });
 
-  value("requests_in_flight", "Requests and streams that wait for something", ({ requests }) => requests.inFlight);
+  value(
+    "requests_in_flight",
+    "Requests and streams that are not answered yet; a request that is answered in the turn it came in never counts",
+    ({ requests }) => requests.inFlight,
+  );
   value("connections", "Open connections of clients", ({ connections }) => connections.open);
   value("streams", "Streams that run", ({ streams }) => streams.open);
+  value(
+    "streams_detached",
+    "Streams that run and wait for their clients to come back",
+    ({ streams }) => streams.detached,
+  );
   value("functions", "Registered functions, versions counted one by one", ({ functions }) => functions);
 
   family.gauge("rate_limiter_keys", "Values that the rate limiter counts requests of", ["kind"], (set) => {
@@ -37,16 +49,33 @@ export function defineGauges(family: MetricFamily, source: () => MetricsSource |
     for (const { name, readyThreads } of statistics()?.pools ?? []) set(readyThreads, { pool: name });
   });
   family.gauge(
+    "worker_pool_old_threads",
+    "Threads of code that was reloaded since, on which calls still run",
+    ["pool"],
+    (set) => {
+      for (const { name, oldThreads } of statistics()?.pools ?? []) set(oldThreads, { pool: name });
+    },
+  );
+  family.gauge(
     "circuit_breaker_open",
-    "1 for each function whose circuit is open or half open; there is nothing for the others",
+    "1 for each function whose circuit is open or half open; the others have no series",
     ["pool", "module", "function"],
     (set) => {
       for (const { name: pool, openCircuits } of statistics()?.pools ?? []) {
-        for (const { module, function: name } of openCircuits) set(1, { pool, module, function: name });
+        for (const { moduleName: module, function: name } of openCircuits) set(1, { pool, module, function: name });
       }
     },
   );
 
+  family.gauge(
+    "cluster_cut_off",
+    "1 while the gateway cannot reach its nodes and the other gateways, else 0",
+    [],
+    (set) => {
+      const now = source();
+      if (now !== null) set(now.isCutOff() ? 1 : 0);
+    },
+  );
   family.gauge("nodes_up", "Service nodes that are connected and take calls", [], (set) => {
     const nodes = source()?.nodes();
     if (nodes !== undefined) set(nodes.filter(({ state }) => state === "up").length);

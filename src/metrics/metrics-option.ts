@@ -1,51 +1,54 @@
-/** What a gateway does at the moment, as its metrics read it. */
+/** The current values of a gateway that its metrics read. */
 export interface GatewayReadings {
-  /** Requests that wait for something now. */
+  /** Requests in progress. */
   readonly requests: { readonly inFlight: number };
-  /** Streams that run now. */
-  readonly streams: { readonly open: number };
-  /** Clients' sockets that are open now. */
+  /** Running streams, and those of them that wait for their clients to come back. */
+  readonly streams: { readonly open: number; readonly detached: number };
+  /** Open client sockets. */
   readonly connections: { readonly open: number };
-  /** Registered functions, versions counted one by one. */
+  /** Registered functions; each version counts. */
   readonly functions: number;
-  /** Values with a window, once for each of their limits. */
+  /** Values with a window, counted once for each of their limits. */
   readonly rateLimiter: { readonly userAndAddressKeys: number; readonly deviceAndArgumentKeys: number };
-  /** The worker pools, and what each of them does. */
+  /** The worker pools and their current load. */
   readonly pools: readonly {
     readonly name: string;
     readonly inFlight: number;
     readonly queued: number;
     readonly readyThreads: number;
-    readonly openCircuits: readonly { readonly module: string; readonly function: string }[];
+    readonly oldThreads: number;
+    readonly openCircuits: readonly { readonly moduleName: string; readonly function: string }[];
   }[];
-  /** How late the event loop came to what was due of late, milliseconds. */
+  /** Recent delay of the event loop, milliseconds. */
   readonly eventLoop: {
     readonly delayMs: { readonly p50: number; readonly p90: number; readonly p99: number; readonly max: number };
   };
 }
 
-/** The gateway that metrics are of. */
+/** The gateway that is measured. */
 export interface MetricsSource {
-  /** Its name, which its events carry. */
+  /** The gateway's name, which its events carry. */
   readonly name: string;
-  /** Whether a function is registered: others get no labels of their own. */
+  /** Whether a function is registered: only registered ones get labels of their own. */
   hasFunction(service: string, requestType: string): boolean;
-  /** Read when it is asked, at each scrape. */
+  /** Read at each scrape. */
   statistics(): GatewayReadings;
-  /** The service nodes that are known. */
+  /** Whether it cannot reach its nodes and the other gateways. */
+  isCutOff(): boolean;
+  /** The known service nodes. */
   nodes(): readonly { readonly node: string; readonly state: "up" | "leaving" | "down"; readonly inFlight: number }[];
 }
 
-/** Prometheus metrics of a gateway: what its option `metrics` takes. */
+/** Prometheus metrics of a gateway: the value of its option `metrics`. */
 export interface Metrics {
   /** The `Content-Type` of {@link text}. */
   readonly contentType: string;
-  /** Everything in the registry, in the text format of Prometheus: what `/metrics` on the admin listener answers. */
+  /** Everything in the registry, in the text format of Prometheus: the answer to `/metrics` on the admin listener. */
   text(): Promise<string>;
   /**
-   * Measures a gateway. For the gateway itself: it is the option that switches it on.
-   * @returns how to stop that
-   * @throws GenApiError `invalid_option` while they measure another gateway
+   * Measures a gateway. The gateway calls it itself, because of the option `metrics`.
+   * @returns a function that stops measuring
+   * @throws GenApiError `invalid_option` while these metrics measure another gateway
    */
   attach(source: MetricsSource): () => void;
 }

@@ -1,67 +1,99 @@
-import type { Status } from "../actor/format-status.ts";
-import { type GenApiError, isGenApiError, libraryError, toError } from "../core/errors.ts";
-import { internalError } from "../worker/thrown-data.ts";
-import { Asks } from "./asks.ts";
-import { NodeHandshake } from "./handshake.ts";
-import { fromNodeLimits, leaveAsk, toNode, toNodeLimits } from "./node-protocol.ts";
-import type { Pipe, PipeReceiver } from "./pipe.ts";
-import { PipeEnd, type PipeEndOwner } from "./pipe-end.ts";
-import type { NodeIdentity } from "./proof.ts";
-import { ServedCalls, type ServedCallsOptions, type ServedCallsOwner } from "./served-calls.ts";
+import type { Status } from "../actor/inspection/format-status.ts";
+import { type GenApiError, isGenApiError } from "../core/errors.ts";
+import { unavailableError } from "../core/failures.ts";
+import type { Clock } from "../core/time/clock.ts";
+import { streamWindow } from "../execution/stream-credit.ts";
+import type { RunningStream, RunningTask } from "../execution/worker-call.ts";
+import { AskAnswers } from "./asks/ask-answers.ts";
+import type { RemoteCall, RemoteNode, RemoteStream } from "./calls/remote-call.ts";
+import { SentCalls, type SentCallsLimits, type SentCallsOwner } from "./calls/sent-calls.ts";
+import { farewells } from "./farewell.ts";
+import type { NodeIdentity } from "./greeting/proof.ts";
+import type { ServiceToken } from "./greeting/push-token.ts";
+import { GatewayHandshake, type HeartbeatRule, refusal } from "./greeting/session-handshake.ts";
+import { PipeEnd, type PipeEndListener } from "./pipe-end.ts";
+import { maxMessageBytes } from "./wire/frame-codec.ts";
+import { fromNode, fromNodeLimits, leaveAsk, maxAsks, toNodeLimits } from "./wire/node-protocol.ts";
+import type { Pipe, PipeReceiver } from "./wire/pipe.ts";
 
-/** What a service node is to its sessions with gateways. */
-export interface GatewaySessionHost extends NodeIdentity, ServedCallsOptions {
-  /** Null: only gateways on this machine that have none either. */
-  readonly token: string | null;
-  /** How long the gateway may take to answer what it is asked, milliseconds. */
-  readonly askTimeoutMs: number;
-  /** Makes a number used once, see `randomNonce`. */
+/** A gateway as its sessions with nodes use it. */
+export interface GatewaySessionHost extends HeartbeatRule, SentCallsLimits {
+  /** The gateway's name. */
+  readonly gateway: string;
+  readonly clock: Clock;
+  /** See `serviceTokens`. */
+  readonly tokens: readonly ServiceToken[];
+  /** Creates a number used once, see `randomNonce`. */
   nonce(): string;
-  /** The gateway has let the node in and has proven itself. */
+  /** Whether a node that has proven its identity may come in: null, or the error that refuses it. */
+  admit(identity: NodeIdentity): GenApiError | null;
+  /** The node is in and can be called. */
   up(session: GatewaySession): void;
-  /** A session that was up has ended; its calls were cancelled. */
+  /** The node wants no more calls. */
+  leaving(session: GatewaySession): void;
+  /** A session that was up has ended; its calls are settled right after. */
   down(session: GatewaySession, reason: string): void;
-  /** The gateway did not let the node in or did not prove itself, or the pipe ended before. */
-  refused(session: GatewaySession, error: GenApiError): void;
+  /**
+   * A node was refused, or its pipe ended first.
+   * @param node the name it claimed, if it did
+   */
+  refused(peer: string, node: string | null, reason: string): void;
+  /** A caller's callback threw when it received the result of a call. */
+  listenerThrew(session: GatewaySession, call: Pick<RemoteCall, "service" | "requestType">, error: Error): void;
+  /** Answers a node's ask, see `sync/push/push.ts`; the node receives a rejection with a GenApiError. */
+  asked(session: GatewaySession, name: string, body: unknown): Promise<unknown>;
 }
 
 /** The options of a host that have a default. */
 export const gatewaySessionDefaults = {
-  maxInFlight: 20_000,
+  heartbeatMs: 1_000,
+  missed: 3,
+  maxInFlight: 10_000,
   maxBufferedBytes: 64 * 1024 * 1024,
-  askTimeoutMs: 30_000,
+  streamWindow,
 } satisfies Partial<GatewaySessionHost>;
 
-// What waits for a gateway is bounded by the calls that it may have and by their streams' credit.
-const limits = { reads: toNodeLimits, writes: fromNodeLimits, maxUnreadBytes: Number.POSITIVE_INFINITY };
-
 /**
- * A service node's session with one gateway, over one pipe: runs the calls and streams that the gateway sends, and asks
- * it things. When it ends, what runs for the gateway is cancelled, casts apart.
+ * A gateway's session with one service node, over one pipe: lets it in, sends it calls and streams, answers its asks.
+ * When it ends, its calls fail with `unavailable`.
  */
-export class GatewaySession implements PipeEndOwner, ServedCallsOwner {
+export class GatewaySession implements RemoteNode {
   readonly #host: GatewaySessionHost;
   readonly #end: PipeEnd;
-  readonly #handshake: NodeHandshake;
-  readonly #calls: ServedCalls;
-  readonly #asks: Asks;
-  #gateway: string | null = null;
-  #refusal: GenApiError | null = null;
-  #hasLeft = false;
+  readonly #handshake: GatewayHandshake;
+  readonly #calls: SentCalls;
+  readonly #answers: AskAnswers;
+  #identity: NodeIdentity | null = null;
+  #refusal: string | null = null;
+  #isLeaving = false;
+  #since = 0;
 
   constructor(pipe: Pipe, host: GatewaySessionHost) {
     this.#host = host;
-    this.#end = new PipeEnd(pipe, host.clock, this, limits);
-    this.#calls = new ServedCalls(this.#end.outbox, this, host);
-    this.#asks = new Asks(this.#end.outbox, host.clock, host.askTimeoutMs);
-    const { node, services, instance, token } = host;
-    const { isLoopback } = pipe;
-    this.#handshake = new NodeHandshake({ node, services, instance, token, isLoopback, nonce: host.nonce() });
-    // Whoever made the pipe takes what is said, or a close, only when it was told who receives.
-    queueMicrotask(() => this.#greet());
+    // Calls may exceed the bound of unsent bytes by at most the one message that was too much.
+    const maxUnreadBytes = host.maxBufferedBytes + maxMessageBytes * 2;
+    const limits = { reads: fromNodeLimits, writes: toNodeLimits, maxUnreadBytes };
+    const ofPipe: PipeEndListener = {
+      onHandshake: (message) => this.#onHandshake(message),
+      onEntry: (entry) => this.#onEntry(entry),
+      onPipeEnded: (reason, undeliveredFrom) => this.#onPipeEnded(reason, undeliveredFrom),
+    };
+    this.#end = new PipeEnd(pipe, host.clock, ofPipe, limits);
+    const ofCalls: SentCallsOwner = {
+      takesCalls: () => this.#takesCalls(),
+      onCallEnded: () => this.#onCallEnded(),
+      onListenerThrew: (call, error) => host.listenerThrew(this, call, error),
+      close: (reason) => this.close(reason),
+    };
+    this.#calls = new SentCalls(this.#end.outbox, ofCalls, host);
+    this.#answers = new AskAnswers(this.#end.outbox, (name, body) => host.asked(this, name, body));
+    const { gateway, tokens, heartbeatMs, missed, streamWindow } = host;
+    const { isLoopback, peerName } = pipe;
+    const told = { heartbeatMs, missed, streamWindow };
+    this.#handshake = new GatewayHandshake({ gateway, tokens, ...told, isLoopback, peerName, nonce: host.nonce() });
   }
 
-  /** Who takes what comes through the pipe. */
+  /** The receiver of the pipe's messages. */
   get receiver(): PipeReceiver {
     return this.#end;
   }
@@ -75,58 +107,44 @@ export class GatewaySession implements PipeEndOwner, ServedCallsOwner {
     return this.#end.peer;
   }
 
-  /** The gateway's name; null until it has proven itself. */
-  get gateway(): string | null {
-    return this.#gateway;
+  /** The node's identity; null until it has proven it. */
+  get identity(): NodeIdentity | null {
+    return this.#identity;
   }
 
-  get isUp(): boolean {
-    return this.#end.isUp;
+  /** `greeting` until the node is in, `down` once its pipe closes. */
+  get state(): "greeting" | "up" | "leaving" | "down" {
+    if (this.#end.isOver) return "down";
+    if (!this.#end.isUp) return "greeting";
+    return this.#isLeaving ? "leaving" : "up";
   }
 
-  /** Called by its calls: the gateway knows that this node takes no more. */
+  /** Whether the node has said that it leaves. */
   get hasLeft(): boolean {
-    return this.#hasLeft;
+    return this.#isLeaving;
   }
 
-  /** Calls and streams that run for the gateway. */
+  /** When the node came in, milliseconds since 1970. */
+  get since(): number {
+    return this.#since;
+  }
+
+  /** The node's calls and streams in progress. */
   get inFlight(): number {
     return this.#calls.size;
   }
 
   formatStatus(): Status {
-    const { gateway, isUp, inFlight, peer } = this;
-    return { gateway, isUp, inFlight, peer };
+    const { identity, state, inFlight, peer } = this;
+    return { node: identity?.node ?? null, services: identity?.services ?? [], state, inFlight, peer };
   }
 
-  /**
-   * Asks the gateway something, see `config/push.ts`.
-   *
-   * @throws GenApiError (as a rejection) `unavailable` when the session is not up, or ends before the answer;
-   *   `timeout`; `invalid_request` when the body cannot be sent; and what the gateway refused with
-   */
-  async ask(name: string, body: unknown): Promise<unknown> {
-    if (!this.#end.isUp) throw libraryError("unavailable", `There is no link to the gateway at ${this.peer}`);
-    return this.#asks.ask(name, body);
+  run(call: RemoteCall): RunningTask {
+    return this.#calls.run(call);
   }
 
-  /**
-   * Lets the gateway know that the node goes: no further call comes. Resolves when those that run have been answered
-   * and the gateway has closed the session; who does not want to wait that long closes it.
-   */
-  async leave(): Promise<void> {
-    if (this.#end.isUp) {
-      try {
-        await this.ask(leaveAsk, null);
-      } catch (thrown) {
-        // Lost meanwhile, or a gateway that does not answer.
-        this.close(toError(thrown).message);
-      }
-      this.#hasLeft = true;
-    } else {
-      this.close("the node leaves");
-    }
-    await this.ended;
+  stream(stream: RemoteStream): RunningStream {
+    return this.#calls.stream(stream);
   }
 
   /** Ends the session and its pipe. */
@@ -134,50 +152,92 @@ export class GatewaySession implements PipeEndOwner, ServedCallsOwner {
     this.#end.close(reason);
   }
 
-  /** Called by the pipe's end. */
-  handshake(message: Uint8Array): void {
+  #takesCalls(): true | "down" | "leaving" {
+    if (!this.#end.isUp) return "down";
+    return this.#isLeaving ? "leaving" : true;
+  }
+
+  /** A node that leaves has answered all when its last call has ended. */
+  #onCallEnded(): void {
+    if (!this.#isLeaving || this.#calls.size > 0) return;
+    this.#end.outbox.flush();
+    this.close(farewells.left);
+  }
+
+  #onHandshake(message: Uint8Array): void {
+    // It knows that it was refused, and is closing.
+    if (this.#refusal !== null) return;
     try {
       const step = this.#handshake.received(message);
-      if (step.kind === "send") {
-        this.#end.outbox.send(step.message);
-        return;
-      }
-      if (!this.#end.greeted(step)) return;
-      this.#gateway = step.gateway;
+      if (step.kind === "send") this.#end.outbox.send(step.message);
+      else this.#letIn(step.identity, step.welcome);
     } catch (thrown) {
-      this.#fail(thrown);
+      if (!isGenApiError(thrown)) throw thrown;
+      this.#refuse(thrown);
+    }
+  }
+
+  #onEntry([operation, id, third, ...rest]: readonly unknown[]): void {
+    switch (operation) {
+      case fromNode.ask:
+        this.#asked(id, third, rest[0]);
+        break;
+      case fromNode.nested:
+      case fromNode.nestedCancel:
+      case fromNode.nestedGrant:
+        this.#calls.nested(operation, id, third, rest);
+        break;
+      default:
+        this.#calls.answered(operation, id, third, rest[0]);
+    }
+  }
+
+  #onPipeEnded(reason: string, undeliveredFrom: number): void {
+    if (this.#identity === null) {
+      this.#host.refused(this.peer, this.#handshake.claimed, this.#refusal ?? reason);
       return;
     }
+    const error = unavailableError(new Error(`The node ${this.#identity.node} was lost: ${reason}`));
+    try {
+      // First, so that calls that are retried at once go to other nodes.
+      this.#host.down(this, reason);
+    } finally {
+      this.#calls.lost(error, undeliveredFrom);
+    }
+  }
+
+  #letIn(identity: NodeIdentity, welcome: Uint8Array): void {
+    const refused = this.#host.admit(identity);
+    if (refused !== null) throw refused;
+    this.#end.outbox.send(welcome);
+    if (!this.#end.greeted(this.#host)) return;
+    this.#identity = identity;
+    this.#since = this.#host.clock.systemTime();
     this.#host.up(this);
   }
 
-  /** Called by the pipe's end. */
-  entry(entry: readonly unknown[]): void {
-    if (this.#calls.entry(entry)) return;
-    const [operation, ask, isGranted, value] = entry;
-    if (operation === toNode.reply) this.#asks.answered(ask as number, isGranted === true, value);
-    else this.close("the gateway sends what is no entry");
+  /** The node closes when it has read the reason. */
+  #refuse(error: GenApiError): void {
+    this.#refusal = error.message;
+    this.#end.outbox.send(refusal(error));
+    this.#end.refused(error.message);
   }
 
-  /** Called by the pipe's end. */
-  pipeEnded(reason: string): void {
-    this.#asks.fail(reason);
-    this.#calls.lost();
-    if (this.#gateway !== null) this.#host.down(this, reason);
-    else this.#host.refused(this, this.#refusal ?? libraryError("unavailable", `The gateway did not greet: ${reason}`));
-  }
-
-  #greet(): void {
-    try {
-      this.#end.outbox.send(this.#handshake.hello());
-    } catch (thrown) {
-      this.#fail(thrown);
+  #asked(ask: unknown, name: unknown, body: unknown): void {
+    if (typeof ask !== "number" || typeof name !== "string") {
+      this.close("the node sent an unreadable ask");
+      return;
     }
+    if (name === leaveAsk) this.#leave(ask);
+    else if (!this.#answers.asked(ask, name, body)) this.close(`the node has more than ${maxAsks} open asks`);
   }
 
-  /** The two do not come together: the gateway refused, or said what cannot be. */
-  #fail(thrown: unknown): void {
-    this.#refusal = isGenApiError(thrown) ? thrown : internalError(toError(thrown));
-    this.close(this.#refusal.message);
+  #leave(ask: number): void {
+    if (!this.#isLeaving) {
+      this.#isLeaving = true;
+      this.#host.leaving(this);
+    }
+    this.#answers.reply(ask, true, null);
+    this.#onCallEnded();
   }
 }

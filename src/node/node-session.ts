@@ -1,79 +1,73 @@
-import type { Status } from "../actor/format-status.ts";
-import type { Clock } from "../core/clock.ts";
-import { type GenApiError, isGenApiError } from "../core/errors.ts";
-import type { RunningStream, RunningTask } from "../worker/worker-call.ts";
-import { AskAnswers } from "./ask-answers.ts";
-import { maxMessageBytes } from "./frame-codec.ts";
-import { GatewayHandshake, type HeartbeatRule, refusal } from "./handshake.ts";
-import { fromNode, fromNodeLimits, leaveAsk, maxAsks, toNodeLimits } from "./node-protocol.ts";
-import type { Pipe, PipeReceiver } from "./pipe.ts";
-import { PipeEnd, type PipeEndOwner } from "./pipe-end.ts";
-import type { NodeIdentity } from "./proof.ts";
-import type { ServiceToken } from "./push-token.ts";
-import type { RemoteCall, RemoteNode, RemoteStream } from "./remote-call.ts";
-import { SentCalls, type SentCallsLimits, type SentCallsOwner } from "./sent-calls.ts";
-import { nodeUnavailable } from "./unavailable.ts";
+import type { Status } from "../actor/inspection/format-status.ts";
+import { type GenApiError, isGenApiError, libraryError, toError } from "../core/errors.ts";
+import { internalError } from "../core/failures.ts";
+import { Asks } from "./asks/asks.ts";
+import { ServedCalls, type ServedCallsOptions, type ServedCallsOwner } from "./calls/served-calls.ts";
+import { farewells } from "./farewell.ts";
+import type { NodeIdentity } from "./greeting/proof.ts";
+import { NodeHandshake } from "./greeting/session-handshake.ts";
+import { PipeEnd, type PipeEndListener } from "./pipe-end.ts";
+import { fromNodeLimits, leaveAsk, toNode, toNodeLimits } from "./wire/node-protocol.ts";
+import type { Pipe, PipeReceiver } from "./wire/pipe.ts";
 
-/** What a gateway is to its sessions with nodes. */
-export interface NodeSessionHost extends HeartbeatRule, SentCallsLimits {
-  /** The gateway's name. */
-  readonly gateway: string;
-  readonly clock: Clock;
-  /** See `serviceTokens`. */
-  readonly tokens: readonly ServiceToken[];
-  /** Makes a number used once, see `randomNonce`. */
+/** A service node as its sessions with gateways use it. */
+export interface NodeSessionHost extends NodeIdentity, ServedCallsOptions {
+  /** Null: only gateways on this machine that have no token either. */
+  readonly token: string | null;
+  /** How long a gateway may take to answer an ask, milliseconds. */
+  readonly askTimeoutMs: number;
+  /** Creates a number used once, see `randomNonce`. */
   nonce(): string;
-  /** Whether a node that has proven itself may come in: null, or what it is refused with. */
-  admit(identity: NodeIdentity): GenApiError | null;
-  /** The node is in: it can be called. */
+  /** The gateway has let the node in and has proven its identity. */
   up(session: NodeSession): void;
-  /** The node wants no more calls. */
-  leaving(session: NodeSession): void;
-  /** A session that was up has ended; its calls are told right after. */
+  /** A session that was up has ended; its calls were cancelled. */
   down(session: NodeSession, reason: string): void;
-  /** A node was not let in, or its pipe ended before. @param node who it said it is, if it did */
-  refused(peer: string, node: string | null, reason: string): void;
-  /** Answers what a node asks, see `config/push.ts`; a rejection with a GenApiError is told to the node. */
-  asked(session: NodeSession, name: string, body: unknown): Promise<unknown>;
+  /** The gateway refused the node or did not prove its identity, or the pipe ended before. */
+  refused(session: NodeSession, error: GenApiError): void;
 }
 
 /** The options of a host that have a default. */
 export const nodeSessionDefaults = {
-  heartbeatMs: 1_000,
-  missed: 3,
-  maxInFlight: 10_000,
+  maxInFlight: 20_000,
   maxBufferedBytes: 64 * 1024 * 1024,
+  askTimeoutMs: 30_000,
 } satisfies Partial<NodeSessionHost>;
 
+// Unsent data is already bounded: by the gateway's number of calls and their streams' credit.
+const limits = { reads: toNodeLimits, writes: fromNodeLimits, maxUnreadBytes: Number.POSITIVE_INFINITY };
+
 /**
- * A gateway's session with one service node, over one pipe: lets it in, sends it calls and streams, answers what it
- * asks. When it ends, its calls fail `unavailable`.
+ * A service node's session with one gateway, over one pipe: runs the calls and streams that the gateway sends, and asks
+ * it questions. When it ends, the gateway's calls are cancelled, except casts.
  */
-export class NodeSession implements RemoteNode, PipeEndOwner, SentCallsOwner {
+export class NodeSession implements ServedCallsOwner {
   readonly #host: NodeSessionHost;
   readonly #end: PipeEnd;
-  readonly #handshake: GatewayHandshake;
-  readonly #calls: SentCalls;
-  readonly #answers: AskAnswers;
-  #identity: NodeIdentity | null = null;
-  #refusal: string | null = null;
-  #isLeaving = false;
-  #since = 0;
+  readonly #handshake: NodeHandshake;
+  readonly #calls: ServedCalls;
+  readonly #asks: Asks;
+  #gateway: string | null = null;
+  #refusal: GenApiError | null = null;
+  #hasLeft = false;
 
   constructor(pipe: Pipe, host: NodeSessionHost) {
     this.#host = host;
-    // Calls add to what waits until it is more than they may, by less than the one message that was too much.
-    const maxUnreadBytes = host.maxBufferedBytes + maxMessageBytes * 2;
-    this.#end = new PipeEnd(pipe, host.clock, this, { reads: fromNodeLimits, writes: toNodeLimits, maxUnreadBytes });
-    this.#calls = new SentCalls(this.#end.outbox, this, host);
-    this.#answers = new AskAnswers(this.#end.outbox, (name, body) => host.asked(this, name, body));
-    const { gateway, tokens, heartbeatMs, missed } = host;
-    const { isLoopback, peerName } = pipe;
-    const rule = { heartbeatMs, missed };
-    this.#handshake = new GatewayHandshake({ gateway, tokens, ...rule, isLoopback, peerName, nonce: host.nonce() });
+    const ofPipe: PipeEndListener = {
+      onHandshake: (message) => this.#onHandshake(message),
+      onEntry: (entry) => this.#onEntry(entry),
+      onPipeEnded: (reason) => this.#onPipeEnded(reason),
+    };
+    this.#end = new PipeEnd(pipe, host.clock, ofPipe, limits);
+    this.#calls = new ServedCalls(this.#end.outbox, this, host);
+    this.#asks = new Asks(this.#end.outbox, host.clock, host.askTimeoutMs);
+    const { node, services, instance, token } = host;
+    const { isLoopback } = pipe;
+    this.#handshake = new NodeHandshake({ node, services, instance, token, isLoopback, nonce: host.nonce() });
+    // The creator of the pipe accepts messages, or a close, only once it knows the receiver.
+    queueMicrotask(() => this.#greet());
   }
 
-  /** Who takes what comes through the pipe. */
+  /** The receiver of the pipe's messages. */
   get receiver(): PipeReceiver {
     return this.#end;
   }
@@ -87,39 +81,63 @@ export class NodeSession implements RemoteNode, PipeEndOwner, SentCallsOwner {
     return this.#end.peer;
   }
 
-  /** Who the node is; null until it has proven it. */
-  get identity(): NodeIdentity | null {
-    return this.#identity;
+  /** The gateway's name; null until it has proven its identity. */
+  get gateway(): string | null {
+    return this.#gateway;
   }
 
-  /** `greeting` until the node is in, `down` from when its pipe closes. */
-  get state(): "greeting" | "up" | "leaving" | "down" {
-    if (this.#end.isOver) return "down";
-    if (!this.#end.isUp) return "greeting";
-    return this.#isLeaving ? "leaving" : "up";
+  get isUp(): boolean {
+    return this.#end.isUp;
   }
 
-  /** When the node came in, milliseconds since 1970. */
-  get since(): number {
-    return this.#since;
+  /** Whether the gateway knows that this node takes no more calls. */
+  get hasLeft(): boolean {
+    return this.#hasLeft;
   }
 
-  /** Calls and streams that the node has. */
+  /** The gateway's running calls and streams. */
   get inFlight(): number {
     return this.#calls.size;
   }
 
   formatStatus(): Status {
-    const { identity, state, inFlight, peer } = this;
-    return { node: identity?.node ?? null, services: identity?.services ?? [], state, inFlight, peer };
+    const { gateway, isUp, inFlight, peer } = this;
+    return { gateway, isUp, inFlight, peer };
   }
 
-  run(call: RemoteCall): RunningTask {
-    return this.#calls.run(call);
+  /**
+   * Sends the gateway an ask, see `sync/push/push.ts`.
+   *
+   * @throws GenApiError (as a rejection) `unavailable` if the session is not up, or ends before the answer; `timeout`;
+   * `invalid_request` if the body cannot be sent; or the error with which the gateway refused
+   */
+  async ask(name: string, body: unknown): Promise<unknown> {
+    if (!this.#end.isUp) throw libraryError("unavailable", `There is no link to the gateway at ${this.peer}`);
+    return this.#asks.ask(name, body);
   }
 
-  stream(stream: RemoteStream): RunningStream {
-    return this.#calls.stream(stream);
+  /**
+   * Notifies the gateway that the node leaves, so that no further call comes. Resolves when the running calls have been
+   * answered and the gateway has closed the session; call {@link close} to end it sooner.
+   */
+  async leave(): Promise<void> {
+    if (this.#end.isUp) {
+      try {
+        await this.ask(leaveAsk, null);
+      } catch (thrown) {
+        // The session was lost meanwhile, or the gateway does not answer.
+        this.close(toError(thrown).message);
+      }
+      this.refuse();
+    } else {
+      this.close(farewells.stops);
+    }
+    await this.ended;
+  }
+
+  /** Refuses every further call as not begun. */
+  refuse(): void {
+    this.#hasLeft = true;
   }
 
   /** Ends the session and its pipe. */
@@ -127,86 +145,48 @@ export class NodeSession implements RemoteNode, PipeEndOwner, SentCallsOwner {
     this.#end.close(reason);
   }
 
-  /** Called by its calls. */
-  get takesCalls(): true | "down" | "leaving" {
-    if (!this.#end.isUp) return "down";
-    return this.#isLeaving ? "leaving" : true;
-  }
-
-  /** Called by its calls; all that a node which leaves had to do has arrived here. */
-  callEnded(): void {
-    if (!this.#isLeaving || this.#calls.size > 0) return;
-    this.#end.outbox.flush();
-    this.close("left");
-  }
-
-  /** Called by the pipe's end. */
-  handshake(message: Uint8Array): void {
-    // It was told so, and closes.
-    if (this.#refusal !== null) return;
+  #onHandshake(message: Uint8Array): void {
     try {
       const step = this.#handshake.received(message);
-      if (step.kind === "send") this.#end.outbox.send(step.message);
-      else this.#letIn(step.identity, step.welcome);
+      if (step.kind === "send") {
+        this.#end.outbox.send(step.message);
+        return;
+      }
+      if (!this.#end.greeted(step)) return;
+      this.#gateway = step.gateway;
+      this.#calls.streamWindow = step.streamWindow;
     } catch (thrown) {
-      if (!isGenApiError(thrown)) throw thrown;
-      this.#refuse(thrown);
-    }
-  }
-
-  /** Called by the pipe's end. */
-  entry([operation, id, third, fourth]: readonly unknown[]): void {
-    if (operation === fromNode.ask) this.#asked(id, third, fourth);
-    else this.#calls.answered(operation, id, third, fourth);
-  }
-
-  /** Called by the pipe's end. */
-  pipeEnded(reason: string, undeliveredFrom: number): void {
-    if (this.#identity === null) {
-      this.#host.refused(this.peer, this.#handshake.claimed, this.#refusal ?? reason);
+      this.#fail(thrown);
       return;
     }
-    const error = nodeUnavailable(new Error(`The node ${this.#identity.node} was lost: ${reason}`));
-    try {
-      // First, so that what is tried again at once goes to other nodes.
-      this.#host.down(this, reason);
-    } finally {
-      this.#calls.lost(error, undeliveredFrom);
-    }
-  }
-
-  #letIn(identity: NodeIdentity, welcome: Uint8Array): void {
-    const refused = this.#host.admit(identity);
-    if (refused !== null) throw refused;
-    this.#end.outbox.send(welcome);
-    if (!this.#end.greeted(this.#host)) return;
-    this.#identity = identity;
-    this.#since = this.#host.clock.systemTime();
     this.#host.up(this);
   }
 
-  /** The node closes when it has read why. */
-  #refuse(error: GenApiError): void {
-    this.#refusal = error.message;
-    this.#end.outbox.send(refusal(error));
-    this.#end.refused(error.message);
+  #onEntry(entry: readonly unknown[]): void {
+    if (this.#calls.entry(entry)) return;
+    const [operation, ask, isGranted, value] = entry;
+    if (operation === toNode.reply) this.#asks.answered(ask as number, isGranted === true, value);
+    else this.close("the gateway sent an invalid entry");
   }
 
-  #asked(ask: unknown, name: unknown, body: unknown): void {
-    if (typeof ask !== "number" || typeof name !== "string") {
-      this.close("the node asks for what cannot be read");
-      return;
-    }
-    if (name === leaveAsk) this.#leave(ask);
-    else if (!this.#answers.asked(ask, name, body)) this.close(`the node asks more than ${maxAsks} things at a time`);
+  #onPipeEnded(reason: string): void {
+    this.#asks.fail(reason);
+    this.#calls.lost();
+    if (this.#gateway !== null) this.#host.down(this, reason);
+    else this.#host.refused(this, this.#refusal ?? libraryError("unavailable", `The gateway did not greet: ${reason}`));
   }
 
-  #leave(ask: number): void {
-    if (!this.#isLeaving) {
-      this.#isLeaving = true;
-      this.#host.leaving(this);
+  #greet(): void {
+    try {
+      this.#end.outbox.send(this.#handshake.hello());
+    } catch (thrown) {
+      this.#fail(thrown);
     }
-    this.#answers.reply(ask, true, null);
-    this.callEnded();
+  }
+
+  /** The session fails: the gateway refused, or sent something invalid. */
+  #fail(thrown: unknown): void {
+    this.#refusal = isGenApiError(thrown) ? thrown : internalError(toError(thrown));
+    this.close(this.#refusal.message);
   }
 }

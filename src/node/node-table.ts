@@ -1,36 +1,39 @@
-import type { Clock } from "../core/clock.ts";
 import { type GenApiError, libraryError } from "../core/errors.ts";
+import type { Clock } from "../core/time/clock.ts";
 import { telemetryEvent } from "../telemetry/telemetry.ts";
-import type { NodeSession, NodeSessionHost } from "./node-session.ts";
-import type { NodeIdentity } from "./proof.ts";
+import type { RemoteCall } from "./calls/remote-call.ts";
+import { isFarewell } from "./farewell.ts";
+import type { GatewaySession, GatewaySessionHost } from "./gateway-session.ts";
+import type { NodeIdentity } from "./greeting/proof.ts";
 
 const cameUp = telemetryEvent("node.up");
 const wentDown = telemetryEvent("node.down");
 const wasRefused = telemetryEvent("node.refuse");
+const threw = telemetryEvent("node.call.exception");
 
 /** A service node as its gateway sees it. */
 export interface NodeStatus {
   /** Its name. */
   readonly node: string;
-  /** The services that it has said it is for. */
+  /** The services it announced. */
   readonly services: readonly string[];
-  /** "leaving": it stops, and is sent no more calls. */
+  /** "leaving": it stops and gets no more calls. */
   readonly state: "up" | "leaving" | "down";
-  /** When it came into this state; for `leaving`, when it came up. Milliseconds since 1970. */
+  /** When it entered this state; for `leaving`, when it came up. Milliseconds since 1970. */
   readonly since: number;
-  /** Calls and streams that it has. */
+  /** Its calls and streams in progress. */
   readonly inFlight: number;
-  /** Where it connects from. */
+  /** The address it connects from. */
   readonly peer: string;
 }
 
 interface KnownNode {
-  readonly session: NodeSession;
-  /** What it came for, and its token allows. */
+  readonly session: GatewaySession;
+  /** The services it announced and its token allows. */
   readonly services: ReadonlySet<string>;
-  /** When it came up, of the clock's `now`. */
+  /** When it came up, by the clock's `now`. */
   readonly upAt: number;
-  /** When it went, of the clock's `now`; null while it is there. */
+  /** When it went, by the clock's `now`; null while it is up. */
   goneAt: number | null;
   since: number;
 }
@@ -41,15 +44,17 @@ interface CachedList {
   readonly live: readonly string[];
 }
 
-/** The most nodes that a gateway knows, gone ones that it has not forgotten yet included. */
+/** The most nodes that a gateway knows, including gone ones that it has not forgotten yet. */
 export const maxNodes = 10_000;
 
 /**
- * The service nodes of a gateway by name: sessions come and go here directly, and who calls nodes reads it directly.
- * A name proves nothing, as anybody may come under one that is free: a node is given a service's calls only if it came
- * for that service. The table outlives the actor that watches it.
+ * The service nodes of a gateway by name. Sessions register and leave here directly, and callers of nodes read it
+ * directly. A name proves nothing, since any node may take a free one: a node gets calls only for the services it
+ * announced. The table outlives the actor that watches it.
  */
-export class NodeTable implements Pick<NodeSessionHost, "admit" | "up" | "leaving" | "down" | "refused"> {
+export class NodeTable
+  implements Pick<GatewaySessionHost, "admit" | "up" | "leaving" | "down" | "refused" | "listenerThrew">
+{
   readonly #gateway: string;
   readonly #clock: Clock;
   readonly #nodes = new Map<string, KnownNode>();
@@ -67,7 +72,7 @@ export class NodeTable implements Pick<NodeSessionHost, "admit" | "up" | "leavin
     return this.#epoch;
   }
 
-  /** Whether a node of this name is here, whatever it serves. */
+  /** Whether a node of this name is up, whatever it serves. */
   isUp(name: string): boolean {
     return this.#nodes.get(name)?.session.state === "up";
   }
@@ -77,15 +82,25 @@ export class NodeTable implements Pick<NodeSessionHost, "admit" | "up" | "leavin
     return this.get(name, service) !== null;
   }
 
-  /** The session with a node that can be called for the service, else null. */
-  get(name: string, service: string): NodeSession | null {
+  /** The session with a node that can be called for the service, or null. */
+  get(name: string, service: string): GatewaySession | null {
     const known = this.#nodes.get(name);
     return known?.session.state === "up" && known.services.has(service) ? known.session : null;
   }
 
   /**
-   * Those of the names that can be called for the service, in their order. Asking again with the same list, for the same
-   * service as last, costs a comparison.
+   * Whether the node itself said that it no longer serves this: it left in good order, or is up without the service.
+   */
+  hasGivenUp(name: string, service: string): boolean {
+    const known = this.#nodes.get(name);
+    if (known === undefined) return false;
+    const { session, services } = known;
+    return session.state === "down" ? session.hasLeft : session.state === "up" && !services.has(service);
+  }
+
+  /**
+   * The names, in their order, of nodes that can be called for the service. Repeating the last query for a service,
+   * with the same list, costs one comparison.
    */
   live(names: readonly string[], service: string): readonly string[] {
     const cached = this.#lists.get(names);
@@ -95,7 +110,7 @@ export class NodeTable implements Pick<NodeSessionHost, "admit" | "up" | "leavin
     return live;
   }
 
-  /** Every node that is known, gone ones until they are forgotten. */
+  /** Every known node; gone ones until they are forgotten. */
   list(): readonly NodeStatus[] {
     return Array.from(this.#nodes, ([node, { session, since }]) => {
       const state = session.state === "up" || session.state === "leaving" ? session.state : "down";
@@ -105,9 +120,9 @@ export class NodeTable implements Pick<NodeSessionHost, "admit" | "up" | "leavin
   }
 
   /**
-   * Whether a node that has proven who it is may come in: not while another process has its name.
+   * Whether a node that has proven its identity may come in; not while another process uses its name.
    *
-   * @returns what it is refused with, or null
+   * @returns the error that refuses it, or null
    */
   admit({ node, instance }: NodeIdentity): GenApiError | null {
     const known = this.#nodes.get(node);
@@ -123,8 +138,8 @@ export class NodeTable implements Pick<NodeSessionHost, "admit" | "up" | "leavin
     );
   }
 
-  /** A node came in. Its own former session, which may not have noticed its end yet, is closed. */
-  up(session: NodeSession): void {
+  /** A node came in. Closes its former session, which may not have noticed its end yet. */
+  up(session: GatewaySession): void {
     const { node, services } = session.identity as NodeIdentity;
     const former = this.#nodes.get(node);
     const reason = "the node has connected again";
@@ -144,7 +159,7 @@ export class NodeTable implements Pick<NodeSessionHost, "admit" | "up" | "leavin
   }
 
   /** A session has ended. */
-  down(session: NodeSession, reason: string): void {
+  down(session: GatewaySession, reason: string): void {
     const { node } = session.identity as NodeIdentity;
     const known = this.#nodes.get(node);
     if (known?.session !== session) return;
@@ -160,13 +175,29 @@ export class NodeTable implements Pick<NodeSessionHost, "admit" | "up" | "leavin
     wasRefused.emit({ system_time: this.#clock.systemTime() }, { gateway: this.#gateway, node, peer, reason });
   }
 
-  /** The nodes that have been gone for so long. */
+  /** A caller's callback threw when it received the result. */
+  listenerThrew({ identity }: GatewaySession, call: Pick<RemoteCall, "service" | "requestType">, error: Error): void {
+    const { service, requestType: request_type } = call;
+    const node = identity?.node ?? "";
+    threw.emit(
+      { system_time: this.#clock.systemTime() },
+      { gateway: this.#gateway, node, service, request_type, error },
+    );
+  }
+
+  /** The nodes that have been gone for at least `forMs`. */
   gone(forMs: number): string[] {
     const before = this.#clock.now() - forMs;
     return Array.from(this.#nodes).flatMap(([node, { goneAt }]) => (goneAt !== null && goneAt <= before ? [node] : []));
   }
 
-  /** Takes out a node that is gone. */
+  /** Restarts the time of all gone nodes, because none could have come back meanwhile. */
+  postpone(): void {
+    const now = this.#clock.now();
+    for (const known of this.#nodes.values()) if (known.goneAt !== null) known.goneAt = now;
+  }
+
+  /** Removes a node that is gone. */
   forget(node: string): void {
     if (this.#nodes.get(node)?.goneAt !== null) this.#nodes.delete(node);
   }
@@ -175,6 +206,7 @@ export class NodeTable implements Pick<NodeSessionHost, "admit" | "up" | "leavin
     if (!wentDown.active) return;
     const { node } = identity as NodeIdentity;
     const duration_us = Math.round((this.#clock.now() - upAt) * 1000);
-    wentDown.emit({ duration_us, calls_lost: inFlight }, { gateway: this.#gateway, node, reason });
+    const orderly = isFarewell(reason);
+    wentDown.emit({ duration_us, calls_lost: inFlight }, { gateway: this.#gateway, node, reason, orderly });
   }
 }

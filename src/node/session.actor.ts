@@ -1,9 +1,9 @@
-import type { Status } from "../actor/format-status.ts";
+import type { Status } from "../actor/inspection/format-status.ts";
 import { fromResource } from "../actor/resource.ts";
-import { type SupervisorRef, startChild } from "../actor/supervisor-requests.ts";
+import { type SupervisorRef, startChild } from "../actor/supervisor/supervisor-requests.ts";
 import { messageOf, toError } from "../core/errors.ts";
 
-/** What a session's actor needs of it. */
+/** The part of a session that its actor needs. */
 export interface OwnedSession {
   /** Resolves when its pipe has ended. */
   readonly ended: Promise<void>;
@@ -13,14 +13,14 @@ export interface OwnedSession {
   formatStatus(): Status;
 }
 
-/** A session as part of the tree: when its pipe has ended it ends, and when it ends its pipe is closed. */
+/** A session as part of the tree: it ends when its pipe has ended, and closes its pipe when it is ended. */
 const sessionActor = fromResource<OwnedSession>(({ input: session, finish }) => {
   void session.ended.then(finish);
   return { close: () => session.close("the session was stopped"), formatStatus: () => session.formatStatus() };
 });
 
 /**
- * Puts a session below a dynamic supervisor. One that cannot be started is closed.
+ * Starts a session under a dynamic supervisor. A session that cannot be started is closed.
  *
  * @param id unique among the supervisor's children
  */

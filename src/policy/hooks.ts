@@ -1,7 +1,10 @@
-import type { Clock } from "../core/clock.ts";
-import { type GenApiError, libraryError, messageOf, toError } from "../core/errors.ts";
-import type { ServiceFunction } from "../core/load-function.ts";
-import { isThenable, within } from "../core/within.ts";
+import { type GenApiError, libraryError, toError } from "../core/errors.ts";
+import { hearPromises } from "../core/foreign/hear-promises.ts";
+import { callInOwnContext } from "../core/foreign/own-context.ts";
+import { isThenable } from "../core/foreign/thenable.ts";
+import type { Clock } from "../core/time/clock.ts";
+import { within } from "../core/time/within.ts";
+import type { LoadedFunction } from "../execution/load-function.ts";
 import type { TelemetryEvents } from "../telemetry/events.ts";
 import { loopReleased, loopTaken, unwatched } from "../telemetry/main-loop.ts";
 import { telemetryEvent } from "../telemetry/telemetry.ts";
@@ -10,30 +13,30 @@ import { telemetryEvent } from "../telemetry/telemetry.ts";
 export interface Hook {
   /** "module.function", for telemetry. */
   readonly name: string;
-  readonly run: ServiceFunction;
-  /** Follow the standard arguments. */
+  readonly loaded: LoadedFunction;
+  /** Arguments after the standard ones. */
   readonly args: readonly unknown[];
-  /** How long its promise may take, milliseconds. A hook that returns none cannot be preempted, however long it runs. */
+  /** Time limit of its promise, milliseconds. A synchronous hook cannot be interrupted, however long it runs. */
   readonly timeoutMs: number;
 }
 
-/** What running a hook needs of its surroundings. */
+/** What running a hook needs from its caller. */
 export interface HookContext {
   readonly clock: Clock;
-  /** Whose hook it is; called only while somebody listens to the telemetry. */
+  /** The request of the hook; called only while telemetry has listeners. */
   identify(): Omit<TelemetryEvents["hook.before.start"]["metadata"], "hook">;
 }
 
-/** Reads one thing that a hook returned: null where it is not usable. */
+/** Reads a value that a hook returned: null if it is not usable. */
 export type Accept<Value> = (value: unknown) => Value | null;
 
-/** What a before hook may return: either or both changed. Whatever else it returns changes nothing. */
+/** The possible result of a before hook: either or both changed. Any other result changes nothing. */
 interface Changes<Request, FunConfig> {
   readonly request?: Request;
   readonly funConfig?: FunConfig;
 }
 
-/** With what the request goes on, or why it does not: `hook_rejected`. */
+/** What the request continues with, or why it is refused: `hook_rejected`. */
 export type BeforeOutcome<Request, FunConfig> =
   | { readonly request: Request; readonly funConfig: FunConfig }
   | GenApiError;
@@ -51,10 +54,10 @@ const after = {
 };
 
 /**
- * Calls `hook(request, funConfig, ...args)` before a request is executed. It may return {@link Changes}; it refuses the
- * request by throwing, and does so too when it takes too long. Its error's message reaches the client.
+ * Calls `hook(request, funConfig, ...args)` before a request is executed. It may return {@link Changes}; throwing, or
+ * taking too long, refuses the request. The message of its error reaches the client.
  *
- * @param accept reads what the hook changed; what it does not accept stays unchanged
+ * @param accept reads the hook's changes; unaccepted ones have no effect
  * @returns a promise, which never rejects, only if the hook returned one
  */
 export function runBeforeHook<Request, FunConfig>(
@@ -77,10 +80,10 @@ export function runBeforeHook<Request, FunConfig>(
 
 /**
  * Calls `hook(request, funConfig, response, ...args)` after a request was executed, refused or failed. It may return
- * another response; when it returns anything else, throws or takes too long, the response stands.
+ * another response; if it returns anything else, throws or takes too long, the response stays.
  *
- * @param accept makes an answer of the response that the hook returned
- * @param unchanged the answer while the response stands
+ * @param accept makes the answer from the response that the hook returned
+ * @param unchanged the answer if the response stays
  * @returns the answer; a promise, which never rejects, only if the hook returned one
  */
 export function runAfterHook<Answer>(
@@ -96,11 +99,10 @@ export function runAfterHook<Answer>(
   return run(hook, [request, funConfig, response], after, context, returned, () => unchanged);
 }
 
-/** What a client is told of a request that a before hook refused. */
+/** The error for a client whose request a before hook refused. */
 function hookRejected(thrown: unknown): GenApiError {
   const error = toError(thrown);
-  const reason = messageOf(error) || String(error.name);
-  return libraryError("hook_rejected", `hook rejected: ${reason}`, { cause: thrown });
+  return libraryError("hook_rejected", `hook rejected: ${error.message || error.name}`, { cause: error });
 }
 
 function run<Outcome>(
@@ -115,11 +117,18 @@ function run<Outcome>(
   const startedAt = clock.now();
   const duration = () => ({ duration_us: Math.round((clock.now() - startedAt) * 1_000) });
   const identify = () => ({ ...context.identify(), hook: hook.name });
+  const hear = (value: unknown): void => {
+    hearPromises(value);
+    // The hook may have changed the request it received.
+    hearPromises(standardArgs[0]);
+  };
   const fail = (thrown: unknown): Outcome => {
+    hear(thrown);
     if (events.exception.active) events.exception.emit(duration(), { ...identify(), error: toError(thrown) });
     return failed(thrown);
   };
   const succeed = (value: unknown): Outcome => {
+    hear(value);
     const outcome = returned(value);
     if (events.stop.active) events.stop.emit(duration(), identify());
     return outcome;
@@ -136,7 +145,7 @@ function run<Outcome>(
 function call(hook: Hook, standardArgs: readonly unknown[], { clock, identify }: HookContext): unknown {
   const since = loopTaken(clock);
   try {
-    return hook.run(...standardArgs, ...hook.args);
+    return callInOwnContext(hook.loaded.run, [...standardArgs, ...hook.args]);
   } finally {
     if (since !== unwatched) loopReleased(since, { name: identify().gateway, clock }, "hook", hook.name);
   }

@@ -1,29 +1,40 @@
-/** Who may call a function, as a FunConfig's `checkPermission` says it. */
-export type PermissionMode =
-  /** Everybody, also without a user id. */
-  | false
-  /** Every connection that has a user id. */
-  | "any_authenticated"
-  /** Only the user that the argument names: "get my own profile". */
-  | { readonly arg: string }
-  /** Every connection that has one of the roles. */
-  | { readonly role: readonly string[] };
+import { isMap } from "../core/is-map.ts";
+import type { Claims } from "../core/request-info.ts";
 
-/** What a permission is decided from: the connection's identity. What a payload says of itself never counts. */
+/** Who may call a function: a FunConfig's `checkPermission`. */
+export type PermissionMode =
+  /** Every connection, even without a user id. */
+  | false
+  /** Every connection with a user id. */
+  | "any_authenticated"
+  /** Only the user named by the argument: "get my own profile". */
+  | { readonly arg: string }
+  /** Every connection with one of the roles. */
+  | { readonly role: readonly string[] }
+  /** Connections whose claim the argument repeats: "the data of my tenant". */
+  | { readonly claim: string; readonly arg: string }
+  /** Connections whose claim is one of these values. */
+  | { readonly claim: string; readonly in: readonly ClaimValue[] };
+
+/** A claim by which permission can be decided. */
+type ClaimValue = string | number | boolean;
+
+/** The basis of permissions: the connection's identity, never the claims of a payload. */
 export interface Identity {
   readonly userId: string | null;
   readonly userRoles: readonly string[];
+  readonly claims: Claims;
 }
 
 /**
  * Whether a connection with this identity may make the request. Decided before the arguments are validated, so `args`
- * is whatever the client sent.
+ * are as the client sent them.
  *
- * With `{arg}` every occurrence of the argument must be a string equal to the user id, and there must be one. Where
- * it counts as an occurrence depends on how the function takes its arguments. Called with a list of them, it receives
- * the argument of that name: only the top level of `args` counts. Called with one map (`argOrders: "map"`), it may
- * read the name from the map or from a map in it, such as `{filter: {user_id}}`: the top level and one level below
- * count, together. A user may thus not name himself in one place and somebody else in another.
+ * With `{arg}` every occurrence of the argument must equal the user id, or the claim, and there must be at least one.
+ * Which places count depends on how the function takes its arguments. A function that takes a list receives the
+ * argument of that name: only the top level of `args` counts. A function that takes one map (`argOrders: "map"`) may
+ * read the name from the map or from a map in it, such as `{filter: {user_id}}`: both the top level and the level below
+ * count. A user thus cannot name himself in one place and another user in the other.
  */
 export function isPermitted(
   mode: PermissionMode,
@@ -35,29 +46,36 @@ export function isPermitted(
   const { userId, userRoles } = identity;
   if (mode === "any_authenticated") return isUserId(userId);
   if ("role" in mode) return mode.role.some((role) => userRoles.includes(role));
-  return isUserId(userId) && namesOnly(userId, mode.arg, args, argOrders === "map");
+  const below = argOrders === "map";
+  if (!("claim" in mode)) return isUserId(userId) && namesOnly(userId, mode.arg, args, below);
+  const claim = claimOf(identity.claims, mode.claim);
+  if (claim === undefined) return false;
+  return "in" in mode ? mode.in.includes(claim) : namesOnly(claim, mode.arg, args, below);
 }
 
-/** Phoenix clients that are nobody send an empty user id; it must match no argument. */
+/** Anonymous Phoenix clients send an empty user id; it must match no argument. */
 function isUserId(userId: string | null): userId is string {
   return typeof userId === "string" && userId !== "";
 }
 
-function namesOnly(userId: string, name: string, args: Readonly<Record<string, unknown>>, below: boolean): boolean {
+/** A claim that can be compared; an empty string, like an empty user id, is none. */
+function claimOf(claims: Claims, name: string): ClaimValue | undefined {
+  const value = Object.hasOwn(claims, name) ? claims[name] : undefined;
+  if (typeof value === "number" || typeof value === "boolean") return value;
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+function namesOnly(wanted: ClaimValue, name: string, args: Readonly<Record<string, unknown>>, below: boolean): boolean {
   let occurrences = 0;
   if (Object.hasOwn(args, name)) {
-    if (args[name] !== userId) return false;
+    if (args[name] !== wanted) return false;
     occurrences++;
   }
   if (!below) return occurrences > 0;
   for (const value of Object.values(args)) {
     if (!isMap(value) || !Object.hasOwn(value, name)) continue;
-    if (value[name] !== userId) return false;
+    if (value[name] !== wanted) return false;
     occurrences++;
   }
   return occurrences > 0;
-}
-
-function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

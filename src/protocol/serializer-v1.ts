@@ -1,20 +1,20 @@
 import { quote } from "../core/quote.ts";
-import { checkRef, checkString, decodeError, decodeText } from "./decode.ts";
+import { events, type ReplyStatus } from "./channel-events.ts";
+import { checkRef, checkString, decodeError, decodeText, type TextFormat } from "./decode.ts";
 import { encodeRef, replyPayload } from "./encode.ts";
-import { events, type Status } from "./events.ts";
+import { memberSpan } from "./json-span.ts";
 import type { Message, Ref } from "./message.ts";
-import { payloadOfObject } from "./payload-span.ts";
 import type { ChannelEncoder, Serializer } from "./serializer.ts";
 
 /**
- * Version 1 (Phoenix.Socket.V1.JSONSerializer): frames are the object `{topic, event, payload, ref}`, to which
- * clients may add `join_ref`; the server never sends one.
+ * Version 1 (Phoenix.Socket.V1.JSONSerializer): frames are the object `{topic, event, payload, ref}`, to which clients
+ * may add `join_ref`; the server never sends one.
  */
 export const serializerV1: Serializer = {
   vsn: "1.0.0",
 
-  // A binary frame is read as the JSON that it may hold.
-  decode: (data, _isBinary, maxPayloadBytes) => decodeText(data, maxPayloadBytes, objectFormat),
+  // A binary frame may contain JSON, and is read as that.
+  decode: (data, _isBinary, limit) => decodeText(data, limit, objectFormat),
 
   encode(_joinRef, ref, topic, event, payload) {
     return `{"topic":${quote(topic)},"event":${quote(event)},"ref":${encodeRef(ref)},"payload":${payload}}`;
@@ -36,26 +36,31 @@ class ChannelEncoderV1 implements ChannelEncoder {
     return `${this.#pushStart}${payload}}`;
   }
 
-  reply(ref: Ref, status: Status, response: string): string {
+  reply(ref: Ref, status: ReplyStatus, response: string): string {
     return `${this.#replyStart}${encodeRef(ref)},"payload":${replyPayload(status, response)}}`;
   }
 }
 
-const objectFormat = { payloadSpan: payloadOfObject, toMessage };
+const objectFormat: TextFormat = {
+  headBeforePayload: () => undefined,
+  payloadSpan: (text) => memberSpan(text, "payload"),
+  toMessage,
+};
 
-function toMessage(frame: unknown, bytes: number): Message {
-  if (typeof frame !== "object" || frame === null) throw decodeError("it is no object");
+function toMessage(frame: unknown, text: Buffer, bytes: number): Message {
+  if (typeof frame !== "object" || frame === null) throw decodeError("it is not an object");
   for (const key of ["topic", "event", "payload", "ref"]) {
     if (!Object.hasOwn(frame, key)) throw decodeError(`it lacks the key ${key}`);
   }
   const { topic, event, payload, ref } = frame as Record<string, unknown>;
   const joinRef = Object.hasOwn(frame, "join_ref") ? (frame as Record<string, unknown>).join_ref : null;
   return {
-    joinRef: checkRef(joinRef, "join_ref"),
-    ref: checkRef(ref, "ref"),
+    joinRef: checkRef(joinRef, "join_ref", text, memberSpan, "join_ref"),
+    ref: checkRef(ref, "ref", text, memberSpan, "ref"),
     topic: checkString(topic, "topic"),
     event: checkString(event, "event"),
     payload,
     bytes,
+    weight: bytes,
   };
 }

@@ -1,31 +1,36 @@
-import type { Clock } from "../core/clock.ts";
-import { closeCodes } from "../protocol/events.ts";
+import type { Socket } from "node:net";
+import { networkOf } from "../core/net/ip-address.ts";
+import type { Clock } from "../core/time/clock.ts";
+import { closeCodes } from "../protocol/channel-events.ts";
 import type { Connection } from "./connection.ts";
-import type { ResolvedSocketOptions } from "./socket-options.ts";
+import type { ResolvedSocketOptions } from "./handshake/socket-options.ts";
 
 interface Watched {
-  /** Bytes received at the last sweep that saw new ones, and when that was. */
+  /** Bytes received at the last sweep that saw new ones, and its time. Whole milliseconds: V8 boxes fractions. */
   bytesReceived: number;
   heardAt: number;
-  /** Milliseconds since 1970. */
-  readonly expiresAt: number;
+  /** Milliseconds since 1970; undefined: never. */
+  readonly expiresAt: number | undefined;
 }
 
 /**
- * All sockets of a gateway: how many there are, which are idle or expired. It is read and changed directly and
- * outlives the listener, so that a restart of that costs no open connection its limits and timeouts.
+ * All sockets of a gateway: how many there are, which are idle or expired. It is read and changed directly and outlives
+ * the listener, so that open connections keep their limits and timeouts when that restarts.
  */
 export class ConnectionTable {
   readonly #clock: Clock;
   readonly #options: ResolvedSocketOptions;
   readonly #watched = new Map<Connection, Watched>();
-  readonly #perAddress = new Map<string, number>();
-  #sockets = 0;
+  /** The admitted sockets, and the networks under which they count. */
+  readonly #admitted = new Map<Socket, string>();
+  readonly #perNetwork = new Map<string, number>();
+  #sweptAt: number;
   #lastId = 0;
 
   constructor(clock: Clock, options: ResolvedSocketOptions) {
     this.#clock = clock;
     this.#options = options;
+    this.#sweptAt = clock.now();
   }
 
   /** Open connections. */
@@ -33,7 +38,7 @@ export class ConnectionTable {
     return this.#watched.size;
   }
 
-  /** How many there have been. */
+  /** The number of all connections so far. */
   get opened(): number {
     return this.#lastId;
   }
@@ -44,30 +49,36 @@ export class ConnectionTable {
     return `connection_${this.#lastId}`;
   }
 
-  /** Counts a socket that wants to connect. @returns undefined, or the HTTP status of its refusal */
-  admit(address: string): 429 | 503 | undefined {
-    const ofAddress = this.#perAddress.get(address) ?? 0;
-    if (this.#sockets >= this.#options.maxConnections) return 503;
-    if (ofAddress >= this.#options.maxConnectionsPerAddress) return 429;
-    this.#sockets += 1;
-    this.#perAddress.set(address, ofAddress + 1);
+  /**
+   * Counts a socket that wants to connect.
+   * @returns undefined, or the HTTP status of its refusal
+   */
+  admit(socket: Socket, address: string): 429 | 503 | undefined {
+    const network = networkOf(address);
+    const ofNetwork = this.#perNetwork.get(network) ?? 0;
+    if (this.#admitted.size >= this.#options.maxConnections) return 503;
+    if (ofNetwork >= this.#options.maxConnectionsPerAddress) return 429;
+    this.#admitted.set(socket, network);
+    this.#perNetwork.set(network, ofNetwork + 1);
     return undefined;
   }
 
-  /** Counts an admitted socket off. */
-  release(address: string): void {
-    const ofAddress = this.#perAddress.get(address) ?? 0;
-    this.#sockets -= 1;
-    if (ofAddress > 1) this.#perAddress.set(address, ofAddress - 1);
-    else this.#perAddress.delete(address);
+  /** Stops counting an admitted socket, once. */
+  release(socket: Socket): void {
+    const network = this.#admitted.get(socket);
+    if (network === undefined) return;
+    this.#admitted.delete(socket);
+    const ofNetwork = this.#perNetwork.get(network) ?? 0;
+    if (ofNetwork > 1) this.#perNetwork.set(network, ofNetwork - 1);
+    else this.#perNetwork.delete(network);
   }
 
   add(connection: Connection): void {
     const { expiresAt } = connection.socket.assigns;
     this.#watched.set(connection, {
       bytesReceived: connection.bytesReceived,
-      heardAt: this.#clock.now(),
-      expiresAt: expiresAt === undefined || expiresAt === null ? Number.POSITIVE_INFINITY : Number(expiresAt),
+      heardAt: Math.round(this.#clock.now()),
+      expiresAt: expiresAt == null ? undefined : Number(expiresAt),
     });
   }
 
@@ -75,7 +86,15 @@ export class ConnectionTable {
     this.#watched.delete(connection);
   }
 
-  /** Closes every connection whose `connect` gave it this `id`. @returns how many */
+  /** The open ones. */
+  get connections(): Connection[] {
+    return [...this.#watched.keys()];
+  }
+
+  /**
+   * Closes every connection to which `connect` gave this `id`.
+   * @returns how many it closed
+   */
   disconnect(id: string): number {
     const named = [...this.#watched.keys()].filter((connection) => connection.socket.assigns.id === id);
     for (const connection of named) connection.close(closeCodes.goingAway, "disconnected");
@@ -83,20 +102,31 @@ export class ConnectionTable {
   }
 
   /**
-   * Closes what has been silent for too long, or has expired. One look at all connections now and then, instead of a
-   * timer for each; what was received is read off the socket, so that a message costs nothing here.
+   * Closes connections that have been silent for too long, or have expired. It checks all connections from time to
+   * time, instead of a timer for each; the count of received bytes is read from the socket, so that messages cost
+   * nothing here.
+   *
+   * A late sweep, because the process stood still, closes none for silence: messages sent meanwhile have not been read
+   * yet. The next one decides.
+   *
+   * @param everyMs how often it is called
    */
-  sweep(): void {
-    const now = this.#clock.now();
+  sweep(everyMs: number): void {
+    const now = Math.round(this.#clock.now());
     const systemTime = this.#clock.systemTime();
+    const isLate = now - this.#sweptAt > everyMs * 1.5;
+    this.#sweptAt = now;
     for (const [connection, watched] of this.#watched) {
       if (connection.bytesReceived !== watched.bytesReceived) {
         watched.bytesReceived = connection.bytesReceived;
         watched.heardAt = now;
       }
-      if (systemTime >= watched.expiresAt) connection.close(closeCodes.goingAway, "expired");
-      else if (now - watched.heardAt >= this.#options.idleTimeoutMs) {
+      const { expiresAt } = watched;
+      if (expiresAt !== undefined && systemTime >= expiresAt) connection.close(closeCodes.goingAway, "expired");
+      else if (!isLate && now - watched.heardAt >= this.#options.idleTimeoutMs) {
         connection.close(closeCodes.protocolError, "nothing was received for too long");
+      } else if (connection.partSince !== null && now - connection.partSince >= this.#options.messageTimeoutMs) {
+        connection.close(closeCodes.policyViolation, "a message took too long to come");
       }
     }
   }

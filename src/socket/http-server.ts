@@ -1,88 +1,101 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
-import type { Socket } from "node:net";
-import { endWithStatus } from "../core/end-with-status.ts";
-import { libraryError, toError } from "../core/errors.ts";
-import { type ListenAddress, listenAddress } from "../core/listen-address.ts";
-import { splitUrl } from "./handshake.ts";
-import type { ResolvedSocketOptions } from "./socket-options.ts";
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
+import { toError } from "../core/errors.ts";
+import { guardSocket } from "../core/net/guard-socket.ts";
+import { type ListenAddress, listenAddress } from "../core/net/listen-address.ts";
+import { listenFailed } from "../core/net/listen-failed.ts";
+import { readTarget } from "../core/net/request-target.ts";
+import { takeUpgrades, type UpgradeTaker } from "../core/net/server-upgrades.ts";
+import { WaitingSockets } from "../core/net/waiting-sockets.ts";
+import type { Clock } from "../core/time/clock.ts";
+import { reportDrops } from "../telemetry/dropped-sockets.ts";
+import { type ResolvedSocketOptions, socketPath } from "./handshake/socket-options.ts";
 
 export type { ListenAddress };
 
-/** Where an own server listens. */
+/** The address of a server of our own. */
 export interface ListenOptions {
-  /** @default "127.0.0.1" */
+  /** The address to listen on. @default "127.0.0.1" */
   readonly host?: string;
-  /** 0 takes any free one. */
+  /** The port to listen on; 0 picks a free one. */
   readonly port: number;
 }
 
-/** Something that upgrade requests of a server may be for. */
-export interface UpgradeTaker {
-  /** @returns false when the request is not for it; it has left the socket alone then */
-  upgrade(request: IncomingMessage, socket: Socket, head: Buffer): boolean;
-}
-
-/** Answers a plain request of an own server, if it is for it. @returns false where it is not; it has left it alone then */
+/**
+ * Answers a plain request of our own server, if it is responsible.
+ * @returns false, and leaves the request alone, if it is not
+ */
 export type RequestTaker = (request: IncomingMessage, response: ServerResponse) => boolean;
 
-/** What becomes of an own server. */
-export interface HttpServerEvents {
+// How often Node checks for requests that take too long.
+const checkMs = 1_000;
+
+/** What our own server serves. */
+export interface HttpServerOptions {
+  readonly gateway: string;
+  readonly clock: Clock;
+  readonly listen: ListenOptions;
+  readonly socket: ResolvedSocketOptions;
+  readonly takers: readonly UpgradeTaker[];
+  /** Answers plain requests. */
+  readonly answer: RequestTaker;
+}
+
+/** Callbacks of our own server. */
+export interface HttpServerListener {
   onListening(address: ListenAddress): void;
-  /** With a GenApiError `listen_failed`, or whatever befalls a server that listens. */
+  /** Called with a GenApiError `listen_failed`, or with the error of a server that was listening. */
   onError(error: Error): void;
 }
 
 /**
- * Opens a server of our own, which serves sockets, and what `answer` takes.
- * @returns how to close it: it stops listening at once, open WebSockets stay
+ * Opens a server of our own, which serves sockets and the requests that `answer` takes.
+ * @returns a function that closes it: it stops listening at once, open WebSockets stay
  */
 export function openHttpServer(
-  { host = "127.0.0.1", port }: ListenOptions,
-  options: ResolvedSocketOptions,
-  takers: readonly UpgradeTaker[],
-  answer: RequestTaker,
-  { onListening, onError }: HttpServerEvents,
+  { gateway, clock, listen, socket: options, takers, answer }: HttpServerOptions,
+  { onListening, onError }: HttpServerListener,
 ): () => void {
-  const { upgradeTimeoutMs, path } = options;
-  const listenFailed = (cause: NodeJS.ErrnoException) =>
-    libraryError("listen_failed", `Cannot listen on ${host} port ${port}: ${cause.code ?? cause.message}`, { cause });
+  const { host = "127.0.0.1", port } = listen;
+  const { upgradeTimeoutMs, maxWaitingConnections, path } = options;
+  const failed = (cause: NodeJS.ErrnoException) =>
+    listenFailed({ by: "clients", where: `${host} port ${port}`, option: "listen" }, cause);
+  const answerPlain = plainAnswer(socketPath(options), answer);
   const server = createServer(
-    { headersTimeout: upgradeTimeoutMs, requestTimeout: upgradeTimeoutMs, connectionsCheckingInterval: 1_000 },
-    plainAnswer(`${path}/websocket`, answer),
+    { headersTimeout: upgradeTimeoutMs, requestTimeout: upgradeTimeoutMs, connectionsCheckingInterval: checkMs },
+    (request, response) => {
+      // Limits clients that ask plain questions without reading the answers. A client that has not finished asking has
+      // been answered 408 before. The server's own `timeout` would leave a timer, if a stopped one, at each WebSocket.
+      request.socket.setTimeout(upgradeTimeoutMs + 2 * checkMs);
+      answerPlain(request, response);
+    },
   );
-  server.on("upgrade", (request, socket, head) => {
-    if (!takers.some((taker) => taker.upgrade(request, socket as Socket, head))) endWithStatus(socket, 404);
+  const waiting = new WaitingSockets(maxWaitingConnections, reportDrops(gateway, "clients", clock), clock);
+  server.on("connection", (socket) => {
+    guardSocket(socket);
+    waiting.add(socket);
   });
+  const giveBack = takeUpgrades(server, [waiting.upgrades, ...takers]);
   server.on("error", (cause: NodeJS.ErrnoException) => {
     if (server.listening) onError(cause);
-    else onError(listenFailed(cause));
+    else onError(failed(cause));
   });
   try {
     server.listen(port, host, () => onListening(listenAddress(server, "ws", path) as ListenAddress));
   } catch (error) {
-    throw listenFailed(toError(error));
+    throw failed(toError(error));
   }
   return () => {
     server.close();
     server.closeAllConnections();
+    waiting.close();
+    giveBack();
   };
 }
 
-/**
- * Takes the upgrade requests that are for one of `takers` from a host's server, and nothing else.
- * @returns how to give them back
- */
-export function mountOnServer(server: Server, takers: readonly UpgradeTaker[]): () => void {
-  const upgrade: Parameters<Server["on"]>[1] = (request, socket, head) =>
-    void takers.some((taker) => taker.upgrade(request, socket as Socket, head));
-  server.on("upgrade", upgrade);
-  return () => server.off("upgrade", upgrade);
-}
-
-function plainAnswer(socketPath: string, answer: RequestTaker): RequestListener {
+function plainAnswer(webSocketPath: string, answer: RequestTaker): RequestListener {
   return (request, response) => {
     if (answer(request, response)) return;
-    const isSocket = splitUrl(request).path === socketPath;
+    const isSocket = readTarget(request.url).path === webSocketPath;
     response.writeHead(isSocket ? 400 : 404, { "content-type": "text/plain" });
     response.end(isSocket ? "This is a WebSocket endpoint: a request must ask for an upgrade.\n" : "Not found\n");
   };

@@ -1,57 +1,65 @@
-import type { Server } from "node:http";
+import type { IncomingMessage, Server } from "node:http";
+import type { Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
 import type { EventObject } from "xstate";
 import { fromResource, type ResourceLogic } from "../actor/resource.ts";
-import { type SupervisorRef, startChild } from "../actor/supervisor-requests.ts";
-import { listenAddress } from "../core/listen-address.ts";
-import { closeCodes } from "../protocol/events.ts";
-import { clientAddressRule } from "./client-address.ts";
+import { type SupervisorRef, startChild } from "../actor/supervisor/supervisor-requests.ts";
+import { listenAddress } from "../core/net/listen-address.ts";
+import { offerUpgrade, takeUpgrades, type UpgradeTaker } from "../core/net/server-upgrades.ts";
+import { closeCodes } from "../protocol/channel-events.ts";
+import type { SocketContext } from "./channels/socket-context.ts";
 import { connectionActor } from "./connection.actor.ts";
 import type { Connection } from "./connection.ts";
 import type { ConnectionTable } from "./connection-table.ts";
-import {
-  type ListenAddress,
-  type ListenOptions,
-  mountOnServer,
-  openHttpServer,
-  type RequestTaker,
-  type UpgradeTaker,
-} from "./http-server.ts";
-import { originRule } from "./origin.ts";
-import type { SocketContext } from "./socket-context.ts";
-import { createWsServer, type WsServer } from "./ws-server.ts";
+import { clientAddressRule } from "./handshake/client-address.ts";
+import { originRule } from "./handshake/origin.ts";
+import { type ListenAddress, type ListenOptions, openHttpServer, type RequestTaker } from "./http-server.ts";
+import { createWsServer } from "./ws-server.ts";
 
-/** What a listener needs. */
+/** The options of a listener. */
 export interface ListenerOptions {
   readonly context: SocketContext;
   readonly table: ConnectionTable;
-  /** A port of our own, or a host's server: of that it takes the socket's path alone, and never closes it. */
-  readonly on: ListenOptions | Server;
-  /** What else takes upgrade requests of the same server. @default nothing */
+  /**
+   * A port of our own, or a host's server, on which it serves only the socket's path and which it never closes. Null:
+   * the host program passes it upgrade requests.
+   */
+  readonly on: ListenOptions | Server | null;
+  /** Further recipients of upgrade requests. @default none */
   readonly others?: readonly UpgradeTaker[];
-  /** What takes plain requests of a port of our own. @default nothing */
+  /** Answers plain requests on a port of our own. @default none */
   readonly answer?: RequestTaker;
-  /** The name of the dynamic supervisor whose children the connections become. */
+  /** The name of the dynamic supervisor that becomes the parent of the connections. */
   readonly connections: string;
 }
 
-/** A listener that a supervisor can start, and start again. */
+/** A listener that a supervisor can start and restart. */
 export interface Listener {
   readonly logic: ResourceLogic<undefined, EventObject>;
-  /** Resolves when it first listens; rejects with a GenApiError `listen_failed`. A host's server is not waited for. */
+  /**
+   * Resolves when it first admits clients; rejects with a GenApiError `listen_failed`. A host's server is not waited
+   * for.
+   */
   readonly ready: Promise<void>;
-  /** Undefined while the server does not listen, or on no port. */
+  /** Undefined while the server does not listen, or does not listen on a port. */
   readonly address: ListenAddress | undefined;
+  /** Offers it an upgrade request, as {@link offerUpgrade}. After its end clients are answered 503. */
+  upgrade(request: IncomingMessage, socket: Socket, head: Buffer): boolean;
+  /**
+   * Admits no further clients: a port of our own closes, on a host's server upgrades are answered 503. Idle and expired
+   * connections are still checked.
+   */
+  drain(): void;
 }
 
-// How often idle and expired connections are looked for.
+// How often idle and expired connections are checked.
 const sweepMs = 1_000;
 
 /**
- * Makes the actor that lets clients in. Restarted after a crash it listens on the port that it had before; open
- * connections do not notice.
+ * Creates the actor that admits clients. After a crash it listens on the same port again; open connections are not
+ * affected.
  *
- * @throws GenApiError `invalid_option` for allowed origins that cannot be
+ * @throws GenApiError `invalid_option` for invalid allowed origins
  */
 export function createListener({
   context,
@@ -61,10 +69,14 @@ export function createListener({
   answer = () => false,
   connections,
 }: ListenerOptions): Listener {
-  const { clock, options } = context;
+  const { gateway, clock, options } = context;
   const isOriginAllowed = originRule(options.allowedOrigins);
   const clientAddress = clientAddressRule(options.trustProxy);
   let bound: ListenAddress | undefined;
+  let isDraining = false;
+  /** Those of the current or last server. */
+  let takers: readonly UpgradeTaker[] = [];
+  let takeNoMore = (): void => undefined;
   let onReady: () => void;
   let onFailed: (error: Error) => void;
   const ready = new Promise<void>((resolve, reject) => {
@@ -72,21 +84,26 @@ export function createListener({
     onFailed = reject;
   });
 
-  function openServer(ws: WsServer, fail: (error: Error) => void): () => void {
-    if (isServer(on)) {
+  function openServer(fail: (error: Error) => void): () => void {
+    if (on === null || isServer(on)) {
       onReady();
-      return mountOnServer(on, [ws, ...others]);
+      return on === null ? () => undefined : takeUpgrades(on, takers);
     }
-    return openHttpServer({ ...on, port: bound?.port ?? on.port }, options, [ws, ...others], answer, {
-      onListening(address) {
-        bound = address;
-        onReady();
+    const listen = { ...on, port: bound?.port ?? on.port };
+    return openHttpServer(
+      { gateway, clock, listen, socket: options, takers, answer },
+      {
+        onListening(address) {
+          bound = address;
+          onReady();
+        },
+        onError(error) {
+          onFailed(error);
+          // Whoever starts the gateway hears of a first failure, and stops the rest: no other try would end otherwise.
+          if (bound !== undefined) fail(error);
+        },
       },
-      onError(error) {
-        onFailed(error);
-        fail(error);
-      },
-    });
+    );
   }
 
   const logic = fromResource(({ whereis, fail }) => {
@@ -97,10 +114,16 @@ export function createListener({
       );
     };
     const ws = createWsServer({ context, table, isOriginAllowed, clientAddress, onOpen });
-    const closeServer = openServer(ws, fail);
+    takers = [ws, ...others];
+    const closeServer = openServer(fail);
+    takeNoMore = () => {
+      ws.close();
+      if (on !== null && !isServer(on)) closeServer();
+    };
+    if (isDraining) takeNoMore();
     let timer = clock.setTimeout(sweep, sweepMs);
     function sweep(): void {
-      table.sweep();
+      table.sweep(sweepMs);
       timer = clock.setTimeout(sweep, sweepMs);
     }
     return {
@@ -116,8 +139,15 @@ export function createListener({
   return {
     logic,
     ready,
+    upgrade: (request, socket, head) => offerUpgrade(takers, request, socket, head),
+    drain() {
+      isDraining = true;
+      takeNoMore();
+    },
     get address() {
-      return isServer(on) ? listenAddress(on, on instanceof TlsServer ? "wss" : "ws", options.path) : bound;
+      return on !== null && isServer(on)
+        ? listenAddress(on, on instanceof TlsServer ? "wss" : "ws", options.path)
+        : bound;
     },
   };
 }

@@ -1,8 +1,8 @@
-import type { Clock } from "../core/clock.ts";
+import type { Clock } from "../core/time/clock.ts";
 import type { TelemetryEvents } from "./events.ts";
 import { telemetryEvent } from "./telemetry.ts";
 
-/** What of the host's can hold the event loop. */
+/** The kinds of host code that can hold the event loop. */
 type LoopHolder = TelemetryEvents["loop.held"]["metadata"]["holder"];
 
 /** A gateway or a service node. */
@@ -11,13 +11,13 @@ export interface Program {
   readonly clock: Clock;
 }
 
-/** A function by its parts, so that its name is put together only where it is told. */
+/** A function by its parts, so that its name is composed only when it is reported. */
 interface Named {
   readonly service: string;
   readonly requestType: string;
 }
 
-/** {@link loopTaken} and {@link loopReleased} of one function that runs piece by piece. */
+/** {@link loopTaken} and {@link loopReleased} for a function that runs piece by piece. */
 export interface LoopWatch {
   taken(): number;
   released(since: number): void;
@@ -25,21 +25,21 @@ export interface LoopWatch {
 
 const held = telemetryEvent("loop.held");
 
-/** How long something of the host's may run on the main thread before it is told of, milliseconds. */
+/** How long host code may run on the main thread before it is reported, milliseconds. */
 const longHoldMs = 50;
 
-/** What {@link loopTaken} returns while nobody listens. */
+/** The result of {@link loopTaken} while there are no listeners. */
 export const unwatched = -1;
 
 /**
- * Notes that something of the host's is about to run on the main thread; {@link loopReleased} takes what this returns.
- * One check while nobody listens to `loop.held`.
+ * Marks that host code is about to run on the main thread; pass the result to {@link loopReleased}. Costs one check
+ * while `loop.held` has no listeners.
  */
 export function loopTaken(clock: Clock): number {
   return held.active ? clock.now() : unwatched;
 }
 
-/** It has returned, thrown, or waits for something: tells of it, if it took long. */
+/** The host code has returned, thrown, or waits: reports it if it took long. */
 export function loopReleased(since: number, program: Program, holder: LoopHolder, name: string | Named): void {
   if (since === unwatched) return;
   const ms = program.clock.now() - since;

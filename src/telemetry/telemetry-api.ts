@@ -1,27 +1,37 @@
-import { type Clock, systemClock } from "../core/clock.ts";
+import { types } from "node:util";
 import { libraryError, toError } from "../core/errors.ts";
 import { shown } from "../core/faults.ts";
+import { settle } from "../core/foreign/thenable.ts";
+import { type Clock, systemClock } from "../core/time/clock.ts";
 import { Attachment, type TelemetryHandler } from "./attachment.ts";
 import { eventNames, isEventName } from "./event-names.ts";
 import { type EventName, telemetryEvent } from "./telemetry.ts";
 
-/** The events whose names begin so. */
-type Beginning<Prefix extends string> = Extract<EventName, `${Prefix}.${string}`>;
+/** The first word of an event's name, such as `executor`, `rate_limiter`, `hook`, `worker_pool`, `config` or `node`. */
+type EventGroup = EventName extends infer Name ? (Name extends `${infer First}.${string}` ? First : never) : never;
 
-/** The events of service nodes: as gateways see them (`node.*`), and as nodes see gateways (`gateway.*`). */
-type ClusterEvent = Beginning<"node"> | Beginning<"gateway">;
+/** The name of an event without the prefix `gen_api.`, or all events of a group: `"executor.request.stop"`, `"executor.*"`. */
+export type EventPattern = EventName | `${EventGroup}.*`;
+
+/** The events that a pattern names. */
+export type EventsOf<Pattern extends EventPattern> = Pattern extends `${infer First}.*`
+  ? Extract<EventName, `${First}.${string}`>
+  : Pattern extends EventName
+    ? Pattern
+    : never;
 
 const start = telemetryEvent("span.start");
 const stop = telemetryEvent("span.stop");
 const exception = telemetryEvent("span.exception");
 
 /**
- * Listens to what gateways and service nodes do. Events are the process's, whichever gateway or node emits them; their
- * metadata say which.
+ * Lets handlers listen to the events of gateways and service nodes. Events belong to the process, whichever gateway or
+ * node emits them; their metadata name the emitter.
  *
  * Handlers run at once, in the middle of what they are told of, and must be quick. One that throws, or whose promise
- * rejects, is detached and reported by the event `telemetry.handler.exception`; nobody else notices. The same handler
- * may be attached several times.
+ * rejects, is detached and reported by the event `telemetry.handler.exception`; nobody else notices. A handler may call
+ * gateways, emit spans, attach and detach handlers, itself too; what it causes before it returns, it is not told of. The
+ * same handler may be attached several times.
  */
 export class Telemetry {
   readonly #clock: Clock;
@@ -32,24 +42,25 @@ export class Telemetry {
   }
 
   /**
-   * Attaches a handler to one event.
-   * @param name without the prefix `gen_api.`
-   * @returns how to detach it
-   * @throws GenApiError `invalid_option` for a name that no event has, and for what is no function
+   * Attaches a handler to one event, or to all events of a group.
+   * @param pattern without the prefix `gen_api.`: `"executor.request.stop"`, or `"executor.*"`
+   * @returns a function that detaches the handler
+   * @throws GenApiError `invalid_option` for a pattern that names no event, or a handler that is not a function
    */
-  attach<Name extends EventName>(name: Name, handler: TelemetryHandler<Name>): () => void {
-    return this.attachMany([name], handler);
+  attach<Pattern extends EventPattern>(pattern: Pattern, handler: TelemetryHandler<EventsOf<Pattern>>): () => void {
+    return this.attachMany([pattern], handler);
   }
 
-  /** Attaches a handler to several events, as {@link attach}. */
-  attachMany<Name extends EventName>(names: readonly Name[], handler: TelemetryHandler<Name>): () => void {
-    for (const name of names) {
-      if (!isEventName(name)) throw libraryError("invalid_option", `There is no telemetry event ${shown(name)}`);
-    }
+  /** Attaches a handler to several events or groups, as {@link attach}. */
+  attachMany<Pattern extends EventPattern>(
+    patterns: readonly Pattern[],
+    handler: TelemetryHandler<EventsOf<Pattern>>,
+  ): () => void {
+    const names = [...new Set(patterns.flatMap(eventsOf))];
     if (typeof handler !== "function") {
       throw libraryError("invalid_option", `A telemetry handler must be a function, got ${shown(handler)}`);
     }
-    // It is told of no other events than those of its type.
+    // It receives only events of its type.
     const attachment = new Attachment(names, handler as TelemetryHandler<EventName>, (ended) => this.#forget(ended));
     const others = this.#attachments.get(handler);
     if (others === undefined) this.#attachments.set(handler, new Set([attachment]));
@@ -57,42 +68,18 @@ export class Telemetry {
     return () => attachment.detach();
   }
 
-  /** Attaches a handler to every event. Everything that happens is measured then. @returns how to detach it */
+  /**
+   * Attaches a handler to every event, which also makes the gateway measure everything.
+   * @returns a function that detaches the handler
+   */
   attachAll(handler: TelemetryHandler): () => void {
     return this.attachMany(eventNames, handler);
   }
 
-  /** Attaches a handler to `executor.*`: requests, retries, resolvers. @returns how to detach it */
-  attachExecutor(handler: TelemetryHandler<Beginning<"executor">>): () => void {
-    return this.attachMany(beginning("executor"), handler);
-  }
-
-  /** Attaches a handler to `rate_limiter.*`. @returns how to detach it */
-  attachRateLimiter(handler: TelemetryHandler<Beginning<"rate_limiter">>): () => void {
-    return this.attachMany(beginning("rate_limiter"), handler);
-  }
-
-  /** Attaches a handler to `hook.*`. @returns how to detach it */
-  attachHooks(handler: TelemetryHandler<Beginning<"hook">>): () => void {
-    return this.attachMany(beginning("hook"), handler);
-  }
-
-  /** Attaches a handler to `worker_pool.*`: threads, their tasks, circuit breakers. @returns how to detach it */
-  attachWorkerPool(handler: TelemetryHandler<Beginning<"worker_pool">>): () => void {
-    return this.attachMany(beginning("worker_pool"), handler);
-  }
-
-  /** Attaches a handler to `config.*`: functions that come and go, pushes, pulls. @returns how to detach it */
-  attachConfig(handler: TelemetryHandler<Beginning<"config">>): () => void {
-    return this.attachMany(beginning("config"), handler);
-  }
-
-  /** Attaches a handler to `node.*` and `gateway.*`: who is connected to whom. @returns how to detach it */
-  attachCluster(handler: TelemetryHandler<ClusterEvent>): () => void {
-    return this.attachMany([...beginning("node"), ...beginning("gateway")], handler);
-  }
-
-  /** Detaches a handler from all that it is attached to. @returns false where it was attached to nothing */
+  /**
+   * Detaches a handler from all its events.
+   * @returns false if it was attached to none
+   */
   detach<Name extends EventName>(handler: TelemetryHandler<Name>): boolean {
     const attachments = this.#attachments.get(handler);
     for (const attachment of [...(attachments ?? [])]) attachment.detach();
@@ -105,12 +92,12 @@ export class Telemetry {
   }
 
   /**
-   * Runs something of yours between the events `span.start` and `span.stop`, or `span.exception` when it throws or its
+   * Runs a function of yours between the events `span.start` and `span.stop`, or `span.exception` if it throws or its
    * promise rejects.
    *
-   * @param name what it is: "billing.charge"
-   * @param attributes what of it is worth telling; the default logger leaves them out
-   * @returns what `run` returns
+   * @param name for example "billing.charge"
+   * @param attributes details to report; the default logger leaves them out
+   * @returns the result of `run`
    * @throws what `run` throws
    */
   span<Result>(name: string, attributes: Readonly<Record<string, unknown>>, run: () => Result): Result {
@@ -124,10 +111,10 @@ export class Telemetry {
     let result: Result;
     try {
       result = run();
-      // Of any other thenable `then` is not ours to call: it may be what makes a query run.
-      if (result instanceof Promise) {
-        // Heard beside whoever waits for it: what is returned is what `run` returned, whoever listens.
-        result.then(succeed, fail);
+      // We must not call `then` of any other thenable: that may be what runs a query.
+      if (types.isPromise(result)) {
+        // Only observed: the caller gets exactly what `run` returned.
+        settle(result, succeed, fail);
         return result;
       }
     } catch (thrown) {
@@ -145,9 +132,17 @@ export class Telemetry {
   }
 }
 
-function beginning<Prefix extends string>(prefix: Prefix): Beginning<Prefix>[] {
-  return eventNames.filter((name): name is Beginning<Prefix> => name.startsWith(`${prefix}.`));
+/** @throws GenApiError `invalid_option` */
+function eventsOf(pattern: EventPattern): readonly EventName[] {
+  if (isEventName(pattern)) return [pattern];
+  const group = typeof pattern === "string" && pattern.endsWith(".*") ? pattern.slice(0, -1) : null;
+  const names = group === null ? [] : eventNames.filter((name) => name.startsWith(group));
+  if (names.length > 0) return names;
+  throw libraryError(
+    "invalid_option",
+    `There is no telemetry event ${shown(pattern)}; telemetry.listEvents() lists the events, "executor.*" names a group`,
+  );
 }
 
-/** Listens to every gateway and service node of this process: `runtime.telemetry` is the same. */
+/** Listens to every gateway and service node of this process. */
 export const telemetry: Telemetry = new Telemetry(systemClock);

@@ -5,8 +5,8 @@ import type { TelemetryEvents } from "./events.ts";
 export type EventName = keyof TelemetryEvents;
 
 /**
- * What a handler receives, and what is published on the `node:diagnostics_channel` named `gen_api.<event>`. Of several
- * events it is a union that `event` tells apart.
+ * What handlers receive, and what is published on the `node:diagnostics_channel` named `gen_api.<event>`. For several
+ * events it is a union, discriminated by `event`.
  */
 export type TelemetryMessage<Name extends EventName = EventName> = {
   [Each in Name]: {
@@ -18,9 +18,9 @@ export type TelemetryMessage<Name extends EventName = EventName> = {
   };
 }[Name];
 
-/** One event as its emitter holds it: made once per module, so that the hot path looks nothing up. */
+/** One event as its emitter holds it: created once per module, so that the hot path looks up nothing. */
 export interface TelemetryEvent<Name extends EventName> {
-  /** False while nobody listens; check it before building measurements. */
+  /** False while there are no listeners; check it before building measurements. */
   readonly active: boolean;
   emit(measurements: TelemetryEvents[Name]["measurements"], metadata: TelemetryEvents[Name]["metadata"]): void;
 }

@@ -1,4 +1,5 @@
 import type { Context, Span, SpanContext } from "@opentelemetry/api";
+import { hearPromises } from "../core/foreign/hear-promises.ts";
 import { requireOptional } from "../core/optional-package.ts";
 import type { TraceContext } from "../core/request-info.ts";
 import { readTrace } from "../core/trace-context.ts";
@@ -7,19 +8,22 @@ type Api = typeof import("@opentelemetry/api");
 
 let loaded: Api | undefined;
 
-/** The optional package `@opentelemetry/api`. @throws GenApiError `invalid_option` where it is not installed */
+/**
+ * The optional package `@opentelemetry/api`.
+ * @throws GenApiError `invalid_option` if it is not installed
+ */
 export function openTelemetry(): Api {
   loaded ??= requireOptional<Api>("@opentelemetry/api", "gen-api/tracing");
   return loaded;
 }
 
 /**
- * The OpenTelemetry context of a function's trace, for spans of one's own:
- * `tracer.startSpan("query", {}, contextOf(info.trace))`, or `context.with(contextOf(info.trace), …)`. In the host
- * program, in its worker threads and on service nodes alike.
+ * The OpenTelemetry context of a function's trace, for your own spans: `tracer.startSpan("query", {},
+ * contextOf(info.trace))`, or `context.with(contextOf(info.trace), …)`. It works in the host program, in its worker
+ * threads and on service nodes.
  *
- * @returns the root context for null, and for what is no trace context
- * @throws GenApiError `invalid_option` where `@opentelemetry/api` is not installed
+ * @returns the root context for null and for an invalid trace context
+ * @throws GenApiError `invalid_option` if `@opentelemetry/api` is not installed
  */
 export function contextOf(trace: TraceContext | null): Context {
   const { ROOT_CONTEXT, trace: api } = openTelemetry();
@@ -28,20 +32,19 @@ export function contextOf(trace: TraceContext | null): Context {
 }
 
 /**
- * The trace that the host program is in the middle of, for the requests that it makes itself:
- * `runtime.call({ …, trace: activeTrace() })`.
+ * The host program's active trace, for its own requests: `gateway.call({ …, trace: activeTrace() })`.
  *
  * @returns null outside of spans
- * @throws GenApiError `invalid_option` where `@opentelemetry/api` is not installed
+ * @throws GenApiError `invalid_option` if `@opentelemetry/api` is not installed
  */
 export function activeTrace(): TraceContext | null {
   const span = openTelemetry().trace.getActiveSpan();
   return span === undefined ? null : traceOf(span);
 }
 
-/** What W3C Trace Context says of a span's parent; null for none. */
+/** The parent span that a W3C trace context describes; null for none. */
 export function spanContextOf(trace: TraceContext | null): SpanContext | null {
-  // Nodes and host programs give it too: what a header may not say, they may not either.
+  // Nodes and host programs set it too, and must keep to the rules for headers.
   const read = trace === null ? null : readTrace(trace.traceparent, trace.tracestate);
   if (read === null) return null;
   const [, traceId = "", spanId = "", flags = ""] = read.traceparent.split("-");
@@ -53,10 +56,13 @@ export function spanContextOf(trace: TraceContext | null): SpanContext | null {
     : { ...spanContext, traceState: createTraceState(read.tracestate) };
 }
 
-/** What is passed on of a span; null for one that is in no trace, because no SDK is set up. */
+/** The trace context to pass on for a span; null for a span without a trace, because no SDK is set up. */
 export function traceOf(span: Span): TraceContext | null {
   const spanContext = span.spanContext();
-  if (!openTelemetry().isSpanContextValid(spanContext)) return null;
+  if (!openTelemetry().isSpanContextValid(spanContext)) {
+    hearPromises(spanContext);
+    return null;
+  }
   const { traceId, spanId, traceFlags, traceState } = spanContext;
   const traceparent = `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, "0")}`;
   const tracestate = traceState?.serialize() ?? "";

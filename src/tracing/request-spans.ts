@@ -1,4 +1,6 @@
 import type { Attributes, Span, SpanKind, Tracer } from "@opentelemetry/api";
+import { shown } from "../core/faults.ts";
+import { hearPromises } from "../core/foreign/hear-promises.ts";
 import type { TelemetryEvents } from "../telemetry/events.ts";
 import type { RequestTrace } from "../telemetry/request-trace.ts";
 import { bounded, boundedError } from "./bounded.ts";
@@ -6,17 +8,17 @@ import { contextOf, openTelemetry, spanContextOf, traceOf } from "./open-telemet
 
 type Metadata<Name extends keyof TelemetryEvents> = TelemetryEvents[Name]["metadata"];
 
-// What is the server's fault; clients that ask for the wrong thing are no errors of its spans.
+// Errors of the server; clients' mistakes are not errors of its spans.
 const serverErrors: ReadonlySet<string> = new Set(["internal", "timeout", "unavailable", "retry_exhausted"]);
 
-/** What requests are traced with. */
+/** The tracer, and how to treat clients' contexts. */
 export interface SpanSource {
   readonly tracer: Tracer;
-  /** Clients' contexts are linked to, not continued. */
+  /** Whether clients' contexts are linked rather than continued. */
   readonly isPublic: boolean;
 }
 
-/** The spans of one request: its own, and of what it is doing at the moment. */
+/** The spans of one request: its own, and that of its current work. */
 export class RequestSpans {
   readonly #tracer: Tracer;
   readonly #trace: RequestTrace;
@@ -26,7 +28,7 @@ export class RequestSpans {
   /** A request that a gateway has begun to answer. */
   static ofGateway(metadata: Metadata<"executor.request.start">, source: SpanSource): RequestSpans {
     const { gateway, request_id, trace } = metadata;
-    // Its function is not known yet: a client's names would be names of spans without end.
+    // Its function is not known yet, and span names from clients would be unbounded.
     return new RequestSpans("gen_api request", trace, source, {
       ...rpcAttributes(metadata),
       "gen_api.gateway": gateway,
@@ -34,11 +36,13 @@ export class RequestSpans {
     });
   }
 
-  /** A call that a service node has begun to run. Gateways have proven who they are: what they continue is continued. */
+  /**
+   * A call that a service node has begun to run. Gateways have proven their identity, so their traces are continued.
+   */
   static ofNode(metadata: Metadata<"gateway.call.start">, { tracer }: SpanSource): RequestSpans {
     const { node, gateway, request_id, function: name, trace } = metadata;
     return new RequestSpans(
-      nameOf(metadata),
+      spanNameOf(metadata),
       trace,
       { tracer, isPublic: false },
       {
@@ -57,10 +61,8 @@ export class RequestSpans {
     const link = isPublic && parent !== null ? { links: [{ context: parent }] } : {};
     this.#tracer = tracer;
     this.#trace = trace;
-    this.#span = tracer.startSpan(
-      name,
-      { kind: kinds.SERVER, attributes, ...link },
-      contextOf(isPublic ? null : trace.parent),
+    this.#span = started(
+      tracer.startSpan(name, { kind: kinds.SERVER, attributes, ...link }, contextOf(isPublic ? null : trace.parent)),
     );
     this.#passOn(this.#span);
   }
@@ -69,7 +71,7 @@ export class RequestSpans {
   attemptStarted(metadata: Metadata<"executor.attempt.start">): void {
     const { SpanKind: kinds } = openTelemetry();
     const { called, where, node, retries } = metadata;
-    const name = `${called === "function" ? "execute" : "permission"} ${nameOf(metadata)}`;
+    const name = `${called === "function" ? "execute" : "permission"} ${spanNameOf(metadata)}`;
     this.#startChild(name, where === "node" ? kinds.CLIENT : kinds.INTERNAL, {
       ...rpcAttributes(metadata),
       "gen_api.where": where,
@@ -88,7 +90,7 @@ export class RequestSpans {
     this.#startChild(hook, openTelemetry().SpanKind.INTERNAL, {});
   }
 
-  /** @param error null where it did not fail */
+  /** @param error null if it did not fail */
   hookStopped(error: Error | null): void {
     if (error !== null) this.#child?.recordException(boundedError(error));
     this.#endChild(error === null ? null : "hook_failed");
@@ -107,7 +109,7 @@ export class RequestSpans {
   answered(metadata: Metadata<"executor.request.stop">): void {
     const { response_type, version, node, error_code } = metadata;
     if (response_type !== null) {
-      this.#span.updateName(nameOf(metadata)).setAttribute("gen_api.response_type", response_type);
+      this.#span.updateName(spanNameOf(metadata)).setAttribute("gen_api.response_type", response_type);
       if (version !== null) this.#span.setAttribute("gen_api.version", bounded(version));
     }
     if (node !== null) this.#span.setAttribute("gen_api.node", node);
@@ -122,29 +124,36 @@ export class RequestSpans {
 
   #startChild(name: string, kind: SpanKind, attributes: Attributes): void {
     const { ROOT_CONTEXT, trace } = openTelemetry();
-    this.#child = this.#tracer.startSpan(name, { kind, attributes }, trace.setSpan(ROOT_CONTEXT, this.#span));
+    this.#child = started(this.#tracer.startSpan(name, { kind, attributes }, trace.setSpan(ROOT_CONTEXT, this.#span)));
     this.#passOn(this.#child);
   }
 
   #endChild(errorCode: string | null): void {
     if (this.#child === null) return;
     if (errorCode !== null) fail(this.#child, errorCode, true);
-    this.#child.end();
+    hearPromises(this.#child.end());
     this.#child = null;
     this.#passOn(this.#span);
   }
 
   #end(errorCode: string | null, isError: boolean): void {
-    // What it was waiting for when it was cancelled tells no end of its own.
+    // An attempt that was cancelled reports no end of its own.
     this.#endChild(errorCode);
     if (errorCode !== null) fail(this.#span, errorCode, isError);
-    this.#span.end();
+    hearPromises(this.#span.end());
   }
 
-  /** What begins from now on continues the trace from there; without an SDK, as it came. */
+  /** Work that begins from now on continues the trace from this span; without an SDK, from the received context. */
   #passOn(span: Span): void {
     this.#trace.current = traceOf(span) ?? this.#trace.parent;
   }
+}
+
+/** @throws TypeError for what is no span; where it is a promise, its rejection ends nothing */
+function started(span: Span): Span {
+  if (typeof Object(span).spanContext === "function") return span;
+  hearPromises(span);
+  throw new TypeError(`startSpan of the tracer must return a Span, got ${shown(span)}`);
 }
 
 function fail(span: Span, errorCode: string, isError: boolean): void {
@@ -152,7 +161,7 @@ function fail(span: Span, errorCode: string, isError: boolean): void {
   if (isError) span.setStatus({ code: openTelemetry().SpanStatusCode.ERROR, message: errorCode });
 }
 
-function nameOf({ service, request_type }: { service: string; request_type: string }): string {
+function spanNameOf({ service, request_type }: { service: string; request_type: string }): string {
   return bounded(`${service}/${request_type}`);
 }
 

@@ -1,8 +1,8 @@
-/** Makes spans of what a gateway or a service node does: what its option `tracing` takes. */
+/** Creates spans for a gateway or a service node: the value of its option `tracing`. */
 export interface Tracing {
   /**
-   * Follows the gateway, or service node, of this name. For the program itself: it is the option that switches it on.
-   * @returns how to stop that
+   * Follows the gateway or service node of this name. The program calls it itself, because of the option `tracing`.
+   * @returns a function that stops it
    */
   attach(program: string): () => void;
 }

@@ -1,4 +1,8 @@
-import type { TracerProvider } from "@opentelemetry/api";
+import type { Tracer, TracerProvider } from "@opentelemetry/api";
+import { libraryError, messageOf, toError } from "../core/errors.ts";
+import { faultsError, shown, unknownKeysFault } from "../core/faults.ts";
+import { hearPromises } from "../core/foreign/hear-promises.ts";
+import { reading } from "../core/unreadable.ts";
 import type { RequestTrace } from "../telemetry/request-trace.ts";
 import type { TelemetryMessage } from "../telemetry/telemetry.ts";
 import { telemetry } from "../telemetry/telemetry-api.ts";
@@ -9,18 +13,21 @@ import type { Tracing } from "./tracing-option.ts";
 export { activeTrace, contextOf } from "./open-telemetry.ts";
 export type { Tracing } from "./tracing-option.ts";
 
-/** How requests are traced. */
+/** The options of {@link tracing}. */
 export interface TracingOptions {
-  /** Where spans go. @default the global one of `@opentelemetry/api`, that an SDK registers, even later than this */
+  /**
+   * Creates the tracer for the spans. @default the global provider of `@opentelemetry/api`, which an SDK may register
+   * later
+   */
   readonly tracerProvider?: TracerProvider;
   /**
-   * Whether strangers send requests: each then begins a trace of its own, with a link to the client's, so that a client
-   * decides neither where its spans belong nor whether they are sampled. @default false: clients' traces go on
+   * For endpoints open to the public: each request then begins a trace of its own, with a link to the client's, so that
+   * clients cannot decide where its spans belong or whether they are sampled. @default false: clients' traces continue
    */
   readonly publicEndpoint?: boolean;
 }
 
-const names = [
+const tracedEvents = [
   "executor.request.start",
   "executor.request.stop",
   "executor.request.exception",
@@ -38,23 +45,63 @@ const names = [
 ] as const;
 
 /**
- * OpenTelemetry spans, as the option `tracing` of gateways and service nodes: one for each request, from its frame to its
- * answer, with one below for each execution on a thread, the main thread or a service node, and for each hook. A service
- * node with this option continues the trace. Functions find where it goes on in `requestInfo.trace`.
+ * OpenTelemetry spans: the value of the option `tracing` of gateways and service nodes. Each request has a span from
+ * its frame to its answer, with one below it for each execution on a thread, the main thread or a service node, and for
+ * each hook. A service node with this option continues the trace. Functions can continue it from `requestInfo.trace`.
  *
- * Argument values are in no attribute. What functions throw unexpectedly is recorded with its message.
+ * No attribute contains argument values. Unexpected errors of functions are recorded with their message.
  *
- * @throws GenApiError `invalid_option` where the package `@opentelemetry/api` is not installed
+ * @throws GenApiError `invalid_option` where the package `@opentelemetry/api` is not installed, and for a wrong option
  */
-export function tracing({ tracerProvider, publicEndpoint = false }: TracingOptions = {}): Tracing {
+export function tracing(options: TracingOptions = {}): Tracing {
+  const { tracerProvider, publicEndpoint = false } = checked(options);
   const { trace } = openTelemetry();
   return {
     attach(program) {
-      const tracer = (tracerProvider ?? trace.getTracerProvider()).getTracer("gen-api");
+      const tracer = tracerOf(tracerProvider ?? trace.getTracerProvider());
       const follower = new Follower(program, { tracer, isPublic: publicEndpoint });
-      return telemetry.attachMany(names, (message) => follower.hear(message));
+      return telemetry.attachMany(tracedEvents, (message) => follower.hear(message));
     },
   };
+}
+
+const what = "Invalid options of tracing";
+
+function checked(options: TracingOptions): TracingOptions {
+  return reading("invalid_option", what, options, () => {
+    const faults = faultsIn(options);
+    if (faults.length > 0) throw faultsError("invalid_option", what, faults);
+    return options;
+  });
+}
+
+function faultsIn(options: TracingOptions): string[] {
+  if (typeof options !== "object" || options === null) return [`must be an object, got ${shown(options)}`];
+  const known = ["tracerProvider", "publicEndpoint"];
+  const unknown = Object.keys(options).filter((key) => !known.includes(key));
+  const { tracerProvider, publicEndpoint } = options;
+  const isProvider = tracerProvider === undefined || typeof Object(tracerProvider).getTracer === "function";
+  const isFlag = publicEndpoint === undefined || typeof publicEndpoint === "boolean";
+  return [
+    ...(unknown.length === 0 ? [] : [unknownKeysFault(unknown, known)]),
+    ...(isProvider ? [] : [`tracerProvider must be a TracerProvider of OpenTelemetry, got ${shown(tracerProvider)}`]),
+    ...(isFlag ? [] : [`publicEndpoint must be true or false, got ${shown(publicEndpoint)}`]),
+  ];
+}
+
+/** @throws GenApiError `invalid_option` where the provider has none */
+function tracerOf(provider: TracerProvider): Tracer {
+  let tracer: unknown;
+  try {
+    tracer = provider.getTracer("gen-api");
+    if (typeof Object(tracer).startSpan === "function") return tracer as Tracer;
+  } catch (thrown) {
+    hearPromises(thrown);
+    const cause = toError(thrown);
+    throw libraryError("invalid_option", `${what}: tracerProvider.getTracer threw: ${messageOf(cause)}`, { cause });
+  }
+  hearPromises(tracer);
+  throw faultsError("invalid_option", what, [`tracerProvider.getTracer must return a Tracer, got ${shown(tracer)}`]);
 }
 
 /** Follows the requests of one gateway, or the calls of one service node. */
@@ -68,7 +115,7 @@ class Follower {
     this.#source = source;
   }
 
-  hear(message: TelemetryMessage<(typeof names)[number]>): void {
+  hear(message: TelemetryMessage<(typeof tracedEvents)[number]>): void {
     const { trace } = message.metadata;
     switch (message.event) {
       case "executor.request.start":
@@ -87,7 +134,7 @@ class Follower {
   }
 }
 
-function tell(spans: RequestSpans, message: TelemetryMessage<(typeof names)[number]>): void {
+function tell(spans: RequestSpans, message: TelemetryMessage<(typeof tracedEvents)[number]>): void {
   switch (message.event) {
     case "executor.request.stop":
       spans.answered(message.metadata);

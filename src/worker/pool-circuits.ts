@@ -1,34 +1,34 @@
-import { CircuitBreaker } from "./circuit-breaker.ts";
-import type { PoolFunction } from "./pool-function.ts";
+import { CircuitBreaker } from "./functions/circuit-breaker.ts";
+import type { PoolFunction } from "./functions/pool-function.ts";
 import type { PoolTask } from "./pool-task.ts";
 import type { PoolTelemetry } from "./pool-telemetry.ts";
-import type { OpenCircuit, WorkerPoolOptions } from "./worker-pool-options.ts";
+import type { OpenCircuit, PoolSettings } from "./worker-pool-options.ts";
 
 /**
  * The circuit breakers of a pool's functions. A function has one from its first failure until a success: a function
  * that works costs a comparison with null.
  */
 export class PoolCircuits {
-  readonly #options: Pick<WorkerPoolOptions, "circuitBreakerThreshold" | "circuitBreakerCooldownMs">;
+  readonly #options: Pick<PoolSettings, "circuitBreakerThreshold" | "circuitBreakerCooldownMs">;
   readonly #telemetry: PoolTelemetry;
   readonly #functions = new Set<PoolFunction>();
 
   constructor(
-    options: Pick<WorkerPoolOptions, "circuitBreakerThreshold" | "circuitBreakerCooldownMs">,
+    options: Pick<PoolSettings, "circuitBreakerThreshold" | "circuitBreakerCooldownMs">,
     telemetry: PoolTelemetry,
   ) {
     this.#options = options;
     this.#telemetry = telemetry;
   }
 
-  /** Those that are open or half open. */
+  /** The functions whose circuit is open or half open. */
   get open(): OpenCircuit[] {
-    return [...this.#functions].flatMap(({ module, name, breaker }) =>
-      breaker?.isOpen === true ? [{ module, function: name, isRefusing: breaker.isRefusing }] : [],
+    return [...this.#functions].flatMap(({ module, moduleName, function: name, breaker }) =>
+      breaker?.isOpen === true ? [{ module, moduleName, function: name, isRefusing: breaker.isRefusing }] : [],
     );
   }
 
-  /** Whether a task may run; it then is to be told to one of the methods below. */
+  /** Whether a task may run. If so, report its outcome through one of the methods below. */
   admits(task: PoolTask): boolean {
     const { breaker } = task.function;
     if (breaker === null) return true;
@@ -52,9 +52,9 @@ export class PoolCircuits {
     task.trial = null;
   }
 
-  /** The function, or what it runs on, failed. */
+  /** The function, or the thread it ran on, failed. */
   failed(task: PoolTask): void {
-    if (task.isVerification) return;
+    if (task.isVerification || task.function.isReplaced) return;
     if (task.trial !== null) {
       task.trial.failed();
       task.trial = null;
@@ -70,9 +70,15 @@ export class PoolCircuits {
     task.trial = null;
   }
 
-  /** The task will have no answer: nothing, unless it was a trial. */
+  /** The task will have no answer. This matters only for a trial. */
   unanswered(task: PoolTask): void {
     if (task.trial !== null) this.failed(task);
+  }
+
+  /** The function's code was replaced: what the circuit has seen says nothing about the new code. */
+  forget(replaced: PoolFunction): void {
+    replaced.breaker?.reset();
+    this.#drop(replaced);
   }
 
   close(): void {

@@ -1,9 +1,9 @@
 import type { GenApiError } from "../core/errors.ts";
+import { ConsumerCredit } from "../execution/stream-credit.ts";
+import type { CancelReason, RunningStream, WorkerStream } from "../execution/worker-call.ts";
 import type { PoolTask, TaskListener } from "./pool-task.ts";
-import { ConsumerCredit } from "./stream-credit.ts";
-import type { CancelReason, RunningStream, WorkerStream } from "./worker-call.ts";
 
-/** A stream from the pool's side: hands its chunks to who asked for it, and what it grants to the thread. */
+/** A stream from the pool's side: passes chunks to the caller, and the caller's grants to the thread. */
 export class PoolStream implements RunningStream, TaskListener {
   readonly #stream: WorkerStream;
   readonly #credit = new ConsumerCredit();
@@ -29,8 +29,12 @@ export class PoolStream implements RunningStream, TaskListener {
 
   grant(chunks: number): void {
     const refund = this.#credit.consume(chunks);
-    // A cancelled stream, and one that has ended, has nothing left to produce.
+    // A cancelled stream, or one that has ended, produces nothing more.
     if (refund > 0 && this.task !== null && !this.task.over) this.task.thread?.grant(this.task, refund);
+  }
+
+  acknowledge(chunks: number): void {
+    if (this.task !== null && !this.task.over) this.task.thread?.acknowledge(this.task, chunks);
   }
 
   cancel(reason: CancelReason): void {

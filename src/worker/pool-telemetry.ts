@@ -1,13 +1,13 @@
-import type { Clock } from "../core/clock.ts";
 import { isGenApiError, libraryError, toError } from "../core/errors.ts";
+import type { Clock } from "../core/time/clock.ts";
+import type { CancelReason, WorkerTarget } from "../execution/worker-call.ts";
 import { telemetryEvent } from "../telemetry/telemetry.ts";
+import type { PoolRefusal } from "./pool-refusal.ts";
 import type { PoolTask } from "./pool-task.ts";
-import type { Refusal } from "./unavailable.ts";
-import type { CancelReason, WorkerTarget } from "./worker-call.ts";
-import type { WorkerPoolOptions } from "./worker-pool-options.ts";
+import type { PoolSettings } from "./worker-pool-options.ts";
 
-/** Who a call is for. */
-type Target = Pick<WorkerTarget, "service" | "requestType">;
+/** The function of a call. */
+type CalledFunction = Pick<WorkerTarget, "service" | "requestType">;
 
 const taskStart = telemetryEvent("worker_pool.task.start");
 const taskStop = telemetryEvent("worker_pool.task.stop");
@@ -17,14 +17,15 @@ const circuitOpen = telemetryEvent("worker_pool.circuit_breaker.open");
 const circuitClose = telemetryEvent("worker_pool.circuit_breaker.close");
 const threadExit = telemetryEvent("worker_pool.thread.exit");
 const strayError = telemetryEvent("worker_pool.thread.stray_error");
+const outputDropped = telemetryEvent("worker_pool.thread.output_dropped");
 
-/** The events of one pool; each method costs one check while nobody listens. */
+/** The events of one pool; each method costs one check while there are no listeners. */
 export class PoolTelemetry {
   readonly #program: string;
   readonly #pool: string;
   readonly #clock: Clock;
 
-  constructor({ program, name, clock }: Pick<WorkerPoolOptions, "program" | "name" | "clock">) {
+  constructor({ program, name, clock }: Pick<PoolSettings, "program" | "name" | "clock">) {
     this.#program = program;
     this.#pool = name;
     this.#clock = clock;
@@ -36,7 +37,7 @@ export class PoolTelemetry {
     if (taskStart.active) taskStart.emit({ system_time: this.#clock.systemTime() }, this.#identity(task.target));
   }
 
-  /** The function gave its answer, a GenApiError included. */
+  /** The function gave its answer, possibly a GenApiError. */
   stopped(task: PoolTask): void {
     if (taskStop.active && task.takenAt >= 0)
       taskStop.emit({ duration_us: this.#duration(task) }, this.#identity(task.target));
@@ -44,7 +45,7 @@ export class PoolTelemetry {
 
   failed(task: PoolTask, error: Error): void {
     if (!taskException.active || task.takenAt < 0) return;
-    // What the function threw is behind what its caller is told.
+    // The function's own error is the cause of the error that its caller gets.
     const thrown = isGenApiError(error) && error.code === "internal" ? toError(error.cause ?? error) : error;
     taskException.emit({ duration_us: this.#duration(task) }, { ...this.#identity(task.target), error: thrown });
   }
@@ -55,16 +56,16 @@ export class PoolTelemetry {
     this.failed(task, libraryError(reason === "timeout" ? "timeout" : "cancelled", `Given up: ${reason}`));
   }
 
-  rejected(task: PoolTask, reason: Exclude<Refusal, "closed">, queueSize: number): void {
+  rejected(task: PoolTask, reason: Exclude<PoolRefusal, "closed">, queueSize: number): void {
     if (taskRejected.active) taskRejected.emit({ queue_size: queueSize }, { ...this.#identity(task.target), reason });
   }
 
-  circuitOpened(target: Target, consecutiveFailures: number): void {
+  circuitOpened(target: CalledFunction, consecutiveFailures: number): void {
     if (!circuitOpen.active) return;
     circuitOpen.emit({ consecutive_failures: consecutiveFailures }, this.#identity(target));
   }
 
-  circuitClosed(target: Target): void {
+  circuitClosed(target: CalledFunction): void {
     if (circuitClose.active) circuitClose.emit({ system_time: this.#clock.systemTime() }, this.#identity(target));
   }
 
@@ -76,11 +77,16 @@ export class PoolTelemetry {
     if (strayError.active) strayError.emit({ system_time: this.#clock.systemTime() }, { ...this.#names(), error });
   }
 
+  outputDropped(fd: number, bytes: number): void {
+    if (!outputDropped.active) return;
+    outputDropped.emit({ bytes }, { ...this.#names(), stream: fd === 1 ? "stdout" : "stderr" });
+  }
+
   #duration(task: PoolTask): number {
     return Math.round((this.#clock.now() - task.takenAt) * 1_000);
   }
 
-  #identity({ service, requestType }: Target) {
+  #identity({ service, requestType }: CalledFunction) {
     return { program: this.#program, pool: this.#pool, service, request_type: requestType };
   }
 

@@ -1,84 +1,98 @@
-import type { Worker } from "node:worker_threads";
-import { Piscina } from "piscina";
-import { addRestart } from "../actor/restart.ts";
-import { toError } from "../core/errors.ts";
-import { atMost } from "../core/within.ts";
-import type { PoolFunction } from "./pool-function.ts";
+import { addRestart } from "../actor/supervisor/restart.ts";
+import { atMost } from "../core/time/within.ts";
+import { FreshThreads } from "./fresh-threads.ts";
+import type { PoolFunction } from "./functions/pool-function.ts";
+import { mostNested } from "./nested-tasks.ts";
+import { OldThreads, type Seat, stopGraceMs } from "./old-threads.ts";
+import { poolNotRunning } from "./pool-refusal.ts";
 import type { PoolTask, TaskThread } from "./pool-task.ts";
-import { PoolThread, type ThreadEvents } from "./pool-thread.ts";
+import { PoolThread, type ThreadListener } from "./pool-thread.ts";
 import { Preloads } from "./preloads.ts";
-import { WedgeWatch } from "./wedge-watch.ts";
-import type { WorkerPoolOptions } from "./worker-pool-options.ts";
+import { WaitingCalls } from "./waiting-calls.ts";
+import { isAwaited, WedgeWatch } from "./wedge-watch.ts";
+import type { PoolSettings } from "./worker-pool-options.ts";
 
-/** What {@link Threads} needs to know. */
+/** The options that {@link Threads} needs. */
 export type ThreadsOptions = Pick<
-  WorkerPoolOptions,
+  PoolSettings,
+  | "name"
   | "clock"
   | "threads"
   | "maxInFlight"
   | "wedgeGraceMs"
   | "pingIntervalMs"
   | "startTimeoutMs"
+  | "loadTimeoutMs"
   | "resourceLimits"
   | "threadFile"
   | "modules"
+  | "maxOutputBytesPerSecond"
 >;
 
-/** What {@link Threads} tells the pool. */
-export interface ThreadsEvents
-  extends Pick<ThreadEvents, "chunk" | "succeeded" | "failed" | "abandoned" | "notSendable" | "stray"> {
+/** Callbacks of {@link Threads} to the pool. */
+export interface ThreadsListener
+  extends Pick<
+    ThreadListener,
+    "chunk" | "succeeded" | "failed" | "abandoned" | "notSendable" | "stray" | "outputDropped"
+  > {
+  /** Tasks were taken back from threads that do not get to them; the newest of each thread first. */
+  takenBack(tasks: readonly PoolTask[]): void;
+  /** A thread that was full has room. */
+  hasRoom(): void;
   /** A thread is gone and already replaced; the pool takes its tasks from it. */
   lost(thread: PoolThread, error: Error): void;
-  /** Threads die before they have done anything, again and again: there will be no more. */
+  /** Threads keep dying before they have done anything: there will be no more. */
   exhausted(error: Error): void;
 }
 
-/** One of the places for a thread, and what belongs to the thread that now has it. */
-interface Seat {
-  thread: PoolThread;
-  watch: WedgeWatch;
-  startTimer: unknown;
-}
+const ownFile = new URL("./thread/thread-entry.cjs", import.meta.url);
 
-const ownFile = new URL("./thread-entry.cjs", import.meta.url);
-
-// A thread that cannot start must not be started for ever; OTP's restart intensity, for each seat.
+// Limits the starts of a thread that cannot start; OTP's restart intensity, for each seat.
 const deathsPerSeat = 3;
 const deathPeriodMs = 5_000;
-// How long a loop has to end by itself before its thread is terminated.
-const stopGraceMs = 100;
-// How long terminated threads have to be gone; one in a system call that blocks cannot be interrupted.
+// How often the progress of threads is checked.
+const lookIntervalMs = 4;
+// How long calls wait for a blocked thread when the others have failed to import their module: a computation may be
+// long, and one of the others can be replaced at once.
+const patienceMs = 1_000;
+// A module that cannot be imported must not replace threads endlessly.
+const renewalsPerModule = 3;
+// Time for the calls of a thread that is to be replaced.
+const drainMs = 1_000;
+// Time for terminated threads to exit; a thread in a blocking system call cannot be interrupted.
 const exitTimeoutMs = 5_000;
 
-/** Keeps a fixed number of threads alive. Piscina starts them, limits them, and ends them. */
+/**
+ * Keeps a fixed number of threads alive. {@link renew} puts fresh ones beside them, which take over; those that served
+ * before end when their calls have ended.
+ */
 export class Threads {
   readonly #options: ThreadsOptions;
   readonly #functions: readonly PoolFunction[];
-  readonly #events: ThreadsEvents;
-  readonly #piscina: Piscina;
-  readonly #seats: Seat[] = [];
-  /** Threads that have not exited, and ports that have not closed: those of lost threads outlive their seats. */
-  readonly #exits = new Map<Worker | PoolThread, Promise<unknown>>();
-  readonly #toThread: ThreadEvents;
+  readonly #events: ThreadsListener;
+  /** The threads that get calls. */
+  #seats: Seat[] = [];
+  /** Threads that are to take over. */
+  #fresh: { readonly seats: Seat[]; readonly threads: FreshThreads } | null = null;
+  readonly #old: OldThreads;
+  #version = 0;
+  readonly #waiting = new WaitingCalls();
+  /** Threads that have not gone: lost ones outlive their seats. */
+  readonly #living = new Set<PoolThread>();
+  readonly #toThread: ThreadListener;
   #earlyDeaths: readonly number[] = [];
+  /** Times at which threads were replaced because they could not import a module, by module. */
+  readonly #renewals = new Map<string, readonly number[]>();
   #pingTimer: unknown = null;
+  #lookTimer: unknown = null;
   #closed = false;
 
-  /** @param functions the pool's list, to which functions are only added */
-  constructor(options: ThreadsOptions, functions: readonly PoolFunction[], events: ThreadsEvents) {
+  /** @param functions the pool's list of functions, by number; it only grows */
+  constructor(options: ThreadsOptions, functions: readonly PoolFunction[], events: ThreadsListener) {
     this.#options = options;
     this.#functions = functions;
     this.#events = events;
-    this.#piscina = new Piscina({
-      minThreads: options.threads,
-      maxThreads: options.threads,
-      // A thread must not sleep in Atomics.wait: its sockets and timers would stand still.
-      atomics: "disabled",
-      recordTiming: false,
-      ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits }),
-    });
-    // Piscina tells here of a thread that died before it could be given its loop; the loop then waits for ever.
-    this.#piscina.on("error", (thrown) => this.#notStarted(toError(thrown)));
+    this.#old = new OldThreads(options.clock);
     this.#toThread = {
       chunk: events.chunk,
       succeeded: events.succeeded,
@@ -86,156 +100,373 @@ export class Threads {
       abandoned: events.abandoned,
       notSendable: events.notSendable,
       stray: events.stray,
+      outputDropped: events.outputDropped,
+      importing: (thread, module) => {
+        if (this.#closed) return;
+        if (!thread.imports.has(module)) thread.imports.set(module, options.clock.now());
+        if (this.#pingTimer === null) this.#schedulePings();
+      },
+      released: () => events.hasRoom(),
+      // Not within its own last message.
+      drained: (thread) => setImmediate(() => this.#drained(thread)),
+      loaded: (thread, called, outcome) => this.#fresh?.threads.loaded(thread, called, outcome),
       ready: (thread) => this.#ready(thread),
       ended: (thread, error) => this.#lose(thread, error),
     };
-    for (let i = 0; i < options.threads; i++) this.#seats.push(this.#launch(0));
+    for (let i = 0; i < options.threads; i++) this.#seats.push(this.#launch([], 0));
   }
 
   get readyCount(): number {
     return this.#seats.filter((seat) => seat.thread.ready).length;
   }
 
+  /** Threads of earlier code, which still run calls. */
+  get old(): Pick<OldThreads, "count" | "versions"> {
+    return this.#old;
+  }
+
+  /** Whether any thread has room. */
+  get haveRoom(): boolean {
+    for (const { thread } of this.#seats) if (thread.hasRoom) return true;
+    return false;
+  }
+
   /**
-   * Gives a task to the thread that has the fewest; to one that still imports its module, or still starts, only if no
-   * other runs, and to one that stands still only if all do.
+   * Gives a task to a thread that can run it soonest: of those, the one with the fewest tasks. While none of them has
+   * room, the task waits for one: a thread that only seems busy is free sooner than an import ends.
+   *
+   * @returns false if no thread has room
    */
-  send(task: PoolTask): void {
+  send(task: PoolTask): boolean {
     const { module } = task.function;
-    let best = (this.#seats[0] as Seat).thread;
-    let bestRank = best.rankFor(module);
-    for (let i = 1; i < this.#seats.length; i++) {
-      const { thread } = this.#seats[i] as Seat;
-      const rank = thread.rankFor(module);
-      if (rank === bestRank ? thread.running >= best.running : rank > bestRank) continue;
-      best = thread;
-      bestRank = rank;
-    }
-    best.send(task);
+    const thread = this.#waiting.has(module) ? null : this.#threadFor(module);
+    if (thread !== null) thread.send(task);
+    else if (this.haveRoom) this.#waiting.push(task);
+    else return false;
     if (this.#pingTimer === null) this.#schedulePings();
+    if (this.#lookTimer === null) this.#scheduleLook();
+    return true;
   }
 
-  /** Has all threads import, in the background, the modules that were added to the list. */
+  /** Sends waiting tasks to threads that have room by now. */
+  sendWaiting(): void {
+    for (const module of this.#waiting.modules) {
+      for (let task = this.#waiting.first(module); task !== null; task = this.#waiting.first(module)) {
+        const thread = this.#threadFor(module);
+        if (thread === null) break;
+        this.#waiting.withdraw(task);
+        thread.send(task);
+      }
+    }
+  }
+
+  /**
+   * Of the threads that can run a function of this module soonest, the one with the fewest tasks; null while none of
+   * them has room. A thread that failed to import the module is chosen only if all others stand still or there are
+   * none.
+   */
+  #threadFor(module: string): PoolThread | null {
+    let best: PoolThread | null = null;
+    let bestRank = Number.POSITIVE_INFINITY;
+    let spoiled: PoolThread | null = null;
+    let isWorthWaiting = false;
+    for (const { thread } of this.#seats) {
+      if (thread.isRetiring) continue;
+      if (thread.isSpoiledFor(module)) {
+        if (thread.hasRoom && (spoiled === null || thread.running < spoiled.running)) spoiled = thread;
+        continue;
+      }
+      isWorthWaiting ||= !this.#isStuck(thread);
+      const rank = thread.rankFor(module);
+      if (rank > bestRank) continue;
+      if (rank < bestRank) best = null;
+      bestRank = rank;
+      if (thread.hasRoom && (best === null || thread.running < best.running)) best = thread;
+    }
+    return best ?? (isWorthWaiting ? null : spoiled);
+  }
+
+  #isStuck({ heldSince }: PoolThread): boolean {
+    return heldSince !== null && this.#options.clock.now() - heldSince >= patienceMs;
+  }
+
+  /** Makes all threads import in the background the modules added to the list. */
   preload(): void {
-    // Those that still start are told when they are ready.
-    for (const { thread } of this.#seats) if (thread.ready) thread.preload();
+    // Threads that are still starting get the list when they are ready.
+    for (const { thread } of [...this.#seats, ...(this.#fresh?.seats ?? [])]) {
+      if (thread.ready) thread.preload(this.#options.clock.now());
+    }
   }
 
-  /** All tasks that threads have. */
+  /** Starts as many threads again, which get no calls until they {@link takeOver}. */
+  renew(): FreshThreads {
+    const { threads: count, clock, loadTimeoutMs } = this.#options;
+    const seats = Array.from({ length: count }, () => this.#launch([], this.#version + 1));
+    const threads = new FreshThreads(
+      seats.map(({ thread }) => thread),
+      clock,
+      loadTimeoutMs,
+    );
+    this.#fresh = { seats, threads };
+    return threads;
+  }
+
+  /** New calls go to the fresh threads, and so do those that had not begun. */
+  takeOver(): void {
+    if (this.#fresh === null) return;
+    const before = this.#seats;
+    this.#seats = this.#fresh.seats;
+    this.#fresh = null;
+    this.#version++;
+    const taken = before.flatMap(({ thread }) => thread.retire());
+    for (const seat of before) this.#old.add(seat);
+    if (taken.length > 0) this.#events.takenBack(taken);
+    // Some may still import modules ahead of calls.
+    if (this.#pingTimer === null) this.#schedulePings();
+    this.#events.hasRoom();
+  }
+
+  /** The fresh threads are not wanted. */
+  discard(): void {
+    for (const seat of this.#fresh?.seats ?? []) {
+      this.#dismiss(seat);
+      seat.thread.close();
+    }
+    this.#fresh = null;
+  }
+
+  /** Ends the threads of the earliest code, and what runs there. */
+  endOldest(error: Error): void {
+    for (const seat of this.#old.oldest) this.#loseOld(seat, error);
+  }
+
+  /** All tasks on threads, and those that wait for threads. */
   get tasks(): PoolTask[] {
-    return this.#seats.flatMap((seat) => seat.thread.tasks);
+    return [...this.#running.flatMap(({ thread }) => thread.tasks), ...this.#waiting.tasks];
   }
 
-  /** Looks whether a thread's event loop still turns; if not, the thread is lost. */
+  /**
+   * Replaces a thread that cannot import a module because an earlier import failed: the cause may have passed. The
+   * replacement happens when its running work has ended, at most {@link renewalsPerModule} times in a while for each
+   * module.
+   *
+   * @returns whether it will be replaced: then tasks that need the module may be sent again
+   */
+  replaceFor(module: string, thread: PoolThread): boolean {
+    const seat = this.#seatOf(thread);
+    if (this.#closed || seat === undefined) return false;
+    // A thread of earlier code, for one, takes no more calls.
+    if (thread.isRetiring) return true;
+    const { clock } = this.#options;
+    const { times, exceeded } = addRestart(this.#renewals.get(module) ?? [], clock.now(), {
+      maxRestarts: renewalsPerModule,
+      withinMs: deathPeriodMs,
+    });
+    if (exceeded) return false;
+    this.#renewals.set(module, times);
+    const taken = thread.retire();
+    if (taken.length > 0) this.#events.takenBack(taken);
+    if (thread.running === 0) this.#replace(thread);
+    else seat.timer = clock.setTimeout(() => this.#keep(thread), drainMs);
+    return true;
+  }
+
+  /** An endless import is given up together with its thread, once nothing else runs there. */
+  #replaceIfStuck(thread: PoolThread): void {
+    if (thread.hasBegunAny) return;
+    const begunBefore = this.#begunBefore;
+    const { oldest } = thread.preloads;
+    const imports = oldest === null ? thread.imports : [...thread.imports, [oldest.module, oldest.since] as const];
+    for (const [module, since] of imports) if (since <= begunBefore && this.replaceFor(module, thread)) return;
+  }
+
+  /** Imports begun before this time take too long. */
+  get #begunBefore(): number {
+    return this.#options.clock.now() - this.#options.loadTimeoutMs;
+  }
+
+  /** Its work takes too long to wait for: the thread stays. */
+  #keep(thread: PoolThread): void {
+    if (this.#closed || this.#serving(thread) === undefined) return;
+    thread.isRetiring = false;
+    this.#events.hasRoom();
+  }
+
+  #replace(thread: PoolThread): void {
+    const seat = this.#serving(thread);
+    if (seat === undefined || this.#closed || !thread.isRetiring || thread.running > 0) return;
+    this.#dismiss(seat);
+    thread.close();
+    // For imports ahead of calls, an endless one costs one thread, not one after the other.
+    this.#launchFor(seat, thread.preloads.begunUntil(this.#begunBefore));
+    this.#events.lost(
+      thread,
+      new Error("The thread was replaced: the import of a module has failed on it, or never ended"),
+    );
+  }
+
+  #drained(thread: PoolThread): void {
+    const old = this.#old.find(thread);
+    if (old === undefined) this.#replace(thread);
+    else if (!this.#closed) this.#old.drained(old);
+  }
+
+  /** Checks whether a thread's event loop still turns; if not, the thread is lost. */
   probe(thread: TaskThread): void {
     const seat = this.#seatOf(thread);
-    // One that is still starting has the time for a start.
-    if (seat?.thread.ready === true) seat.watch.probe();
+    // A starting thread gets the time for a start.
+    if (seat?.thread.ready === true && !this.#closed) seat.watch.probe();
   }
 
-  /** Ends all threads, and whatever runs on them. */
+  /** Ends all threads and everything that runs on them. */
   async close(): Promise<void> {
     this.#closed = true;
     const { clock } = this.#options;
     clock.clearTimeout(this.#pingTimer);
-    for (const seat of this.#seats) {
+    clock.clearTimeout(this.#lookTimer);
+    this.#fresh?.threads.end(poolNotRunning(this.#options.name));
+    const seats = [...this.#running, ...(this.#fresh?.seats ?? [])];
+    for (const seat of seats) {
       this.#dismiss(seat);
       seat.thread.stop();
     }
-    await atMost(stopGraceMs, Promise.all(this.#seats.map((seat) => seat.thread.end)), clock);
-    // Piscina replaces a thread that exits, also one that was lost before, as soon as it is done with destroying.
-    await atMost(exitTimeoutMs, Promise.all(this.#lostExits()), clock);
-    const terminated = this.#piscina.destroy();
-    for (const { thread } of this.#seats) thread.close();
-    await atMost(exitTimeoutMs, Promise.all([terminated, ...this.#exits.values()]), clock);
+    await atMost(stopGraceMs, Promise.all(seats.map((seat) => seat.thread.end)), clock);
+    for (const thread of this.#living) thread.close();
+    await atMost(exitTimeoutMs, Promise.all(Array.from(this.#living, ({ gone }) => gone)), clock);
+  }
+
+  /** The threads that have calls, or may get some. */
+  get #running(): Seat[] {
+    return [...this.#seats, ...this.#old.seats];
+  }
+
+  /** Only while tasks wait, in inboxes or for a thread: an idle pool sets no timers. */
+  #scheduleLook(): void {
+    // What is heard after the end, a thread that is only ready now for one, must not set a timer that no one clears.
+    if (this.#closed) return;
+    this.#lookTimer = this.#options.clock.setTimeout(() => {
+      this.#lookTimer = null;
+      const now = this.#options.clock.now();
+      for (const seat of this.#seats) {
+        const taken = seat.thread.look(now);
+        // Its answer to the ping, or any other message, shows that it is free again.
+        if (seat.thread.isHeld) seat.watch.probe();
+        if (taken.length > 0) this.#events.takenBack(taken);
+      }
+      // A begun task without an answer has left its thread's inbox unnoticed.
+      this.#events.hasRoom();
+      if (this.#lookTimer === null && this.#isAnyAwaited) this.#scheduleLook();
+    }, lookIntervalMs);
+  }
+
+  get #isAnyAwaited(): boolean {
+    return !this.#waiting.isEmpty || this.#seats.some(({ thread }) => thread.isAwaited);
   }
 
   /** Only while there are tasks: an idle pool sets no timers. */
   #schedulePings(): void {
+    if (this.#closed) return;
     const { clock, pingIntervalMs } = this.#options;
     this.#pingTimer = clock.setTimeout(() => {
-      const busy = this.#seats.filter(({ thread }) => thread.running > 0 || thread.abandoned > 0);
+      const busy = this.#running.filter(({ thread }) => thread.running > 0 || thread.abandoned > 0 || thread.isHeld);
       for (const { thread } of busy) this.probe(thread);
-      if (busy.length > 0) this.#schedulePings();
+      for (const { thread } of this.#seats) this.#replaceIfStuck(thread);
+      const areImporting = this.#seats.some(({ thread }) => thread.preloads.areUnderWay || thread.imports.size > 0);
+      if (busy.length > 0 || areImporting) this.#schedulePings();
       else this.#pingTimer = null;
     }, pingIntervalMs);
   }
 
-  #lostExits(): Promise<unknown>[] {
-    const living = new Set<unknown>([...this.#piscina.threads, ...this.#seats.map(({ thread }) => thread)]);
-    return [...this.#exits].filter(([leaving]) => !living.has(leaving)).map(([, gone]) => gone);
+  /** Starts a thread in the place of another. */
+  #launchFor(seat: Seat, modulesSkipped: readonly string[]): void {
+    this.#seats[this.#seats.indexOf(seat)] = this.#launch(modulesSkipped, this.#version);
   }
 
-  /** Remembers what must be gone before the pool is closed. */
-  #expect(leaving: Worker | PoolThread, gone: Promise<unknown>): void {
-    this.#exits.set(
-      leaving,
-      gone.then(() => this.#exits.delete(leaving)),
-    );
-  }
-
-  /** @param modulesSkipped how many of the modules, from the start of their list, it is not to import */
-  #launch(modulesSkipped: number): Seat {
+  /** @param modulesSkipped modules that it must not import ahead of their calls */
+  #launch(modulesSkipped: readonly string[], version: number): Seat {
     const { clock, threadFile = ownFile, maxInFlight, modules, wedgeGraceMs, startTimeoutMs } = this.#options;
-    const preloads = new Preloads(modules, modulesSkipped);
+    const { maxOutputBytesPerSecond, resourceLimits } = this.#options;
     const thread = new PoolThread(
-      { piscina: this.#piscina, file: threadFile, slots: maxInFlight, functions: this.#functions, preloads },
+      {
+        file: threadFile,
+        // And nested calls, of which the pool holds this many: no call ever waits for a slot.
+        slots: maxInFlight + mostNested(maxInFlight),
+        resourceLimits,
+        functions: this.#functions,
+        preloads: new Preloads(modules, modulesSkipped),
+        maxOutputBytesPerSecond,
+      },
       this.#toThread,
     );
-    this.#expect(thread, thread.portClosed);
-    // Piscina forgets a thread that it terminates for us before that has exited.
-    for (const worker of this.#piscina.threads) {
-      if (!this.#exits.has(worker)) this.#expect(worker, new Promise((resolve) => worker.once("exit", resolve)));
-    }
+    this.#living.add(thread);
+    void thread.gone.then(() => this.#living.delete(thread));
     return {
       thread,
       watch: new WedgeWatch(thread, clock, wedgeGraceMs, (verdict) => this.#judged(thread, verdict)),
-      startTimer: clock.setTimeout(
+      timer: clock.setTimeout(
         () => this.#lose(thread, new Error(`The thread did not start within ${startTimeoutMs} ms`)),
         startTimeoutMs,
       ),
+      version,
     };
   }
 
   /**
-   * A thread that stands still is terminated only if a caller has given up waiting for one of its tasks: until then it
-   * may be computing, which is what threads are for. It gets no more tasks meanwhile, if another can take them.
+   * Terminates a blocked thread only if no caller waits for its work: until then it may be computing, which is what
+   * threads are for.
    */
   #judged(thread: PoolThread, verdict: "alive" | "wedged"): void {
-    thread.standsStill = verdict === "wedged";
-    const isGivenUp = thread.abandoned > 0 || thread.tasks.some((task) => task.over);
-    if (verdict === "alive" || !isGivenUp) return;
+    const { oldest } = thread.preloads;
+    const isImporting = oldest !== null && this.#options.clock.now() - oldest.since < this.#options.loadTimeoutMs;
+    if (verdict === "alive" || isAwaited(thread.current, thread.tasks, isImporting)) return;
     this.#lose(thread, new Error(`The thread's event loop stood still for ${this.#options.wedgeGraceMs} ms`));
   }
 
   #ready(thread: PoolThread): void {
     const seat = this.#seatOf(thread);
     if (seat === undefined) return;
-    this.#options.clock.clearTimeout(seat.startTimer);
-    thread.preload();
-  }
-
-  #notStarted(error: Error): void {
-    const seat = this.#seats.find(({ thread }) => !thread.ready);
-    if (seat === undefined) this.#events.stray(error);
-    else this.#lose(seat.thread, error);
+    const { clock } = this.#options;
+    clock.clearTimeout(seat.timer);
+    seat.timer = null;
+    thread.preload(clock.now());
+    if (this.#fresh?.seats.includes(seat) === true) {
+      this.#fresh.threads.ready(thread);
+      return;
+    }
+    if (this.#pingTimer === null && thread.preloads.areUnderWay) this.#schedulePings();
+    this.#events.hasRoom();
   }
 
   #lose(thread: PoolThread, error: Error): void {
     const seat = this.#seatOf(thread);
     if (seat === undefined || this.#closed) return;
+    if (this.#old.find(thread) !== undefined) {
+      this.#loseOld(seat, error);
+      return;
+    }
     this.#dismiss(seat);
     thread.receiveLast();
     thread.close();
+    if (this.#fresh?.seats.includes(seat) === true) {
+      this.#fresh.threads.lost(thread, error);
+      return;
+    }
     if (!this.#mayReplace(thread)) {
       this.#closed = true;
       this.#events.exhausted(error);
       return;
     }
-    // A module may end its thread when it is imported: ahead of its calls that happens once, not again and again.
-    const modulesSkipped = thread.preloads.areUnderWay ? this.#options.modules.length : 0;
-    this.#seats[this.#seats.indexOf(seat)] = this.#launch(modulesSkipped);
+    // A module may end its thread when imported: for imports ahead of calls this happens once, not repeatedly.
+    this.#launchFor(seat, thread.preloads.begunUntil());
     this.#events.lost(thread, error);
+  }
+
+  /** A thread of earlier code is gone, and needs no other. */
+  #loseOld(seat: Seat, error: Error): void {
+    this.#old.remove(seat);
+    seat.thread.receiveLast();
+    seat.thread.close();
+    this.#events.lost(seat.thread, error);
   }
 
   #mayReplace(dead: PoolThread): boolean {
@@ -250,10 +481,14 @@ export class Threads {
 
   #dismiss(seat: Seat): void {
     seat.watch.stop();
-    this.#options.clock.clearTimeout(seat.startTimer);
+    this.#options.clock.clearTimeout(seat.timer);
   }
 
   #seatOf(thread: TaskThread): Seat | undefined {
+    return this.#serving(thread) ?? this.#old.find(thread) ?? this.#fresh?.seats.find((seat) => seat.thread === thread);
+  }
+
+  #serving(thread: TaskThread): Seat | undefined {
     return this.#seats.find((seat) => seat.thread === thread);
   }
 }

@@ -1,12 +1,13 @@
-import type { Clock } from "../core/clock.ts";
+import type { Clock } from "../core/time/clock.ts";
+import type { PoolTask } from "./pool-task.ts";
 
-/** What a probe of a thread has shown. */
+/** The result of probing a thread. */
 export interface ProbeResult {
   /** Whether the thread's event loop answered the ping. */
   readonly answered: boolean;
   /** Whether the thread has begun anything since the ping. */
   readonly progressed: boolean;
-  /** How much later than asked this side came to look, milliseconds. */
+  /** How much later than scheduled this side checked, milliseconds. */
   readonly lateMs: number;
   readonly graceMs: number;
 }
@@ -20,7 +21,30 @@ export function judgeThread({ answered, progressed, lateMs, graceMs }: ProbeResu
   return progressed || lateMs > graceMs / 2 ? "unsure" : "wedged";
 }
 
-/** A thread as {@link WedgeWatch} sees it. */
+/**
+ * Whether any caller waits for the work of a thread whose event loop stands still.
+ *
+ * A caller that has given up stays in the list only until the loop turns again: the thread then sees it, and the task
+ * leaves. A given-up task in the list therefore proves that the loop has not turned since; one given up long ago, whose
+ * function never settles, is not in it.
+ *
+ * @param onStack the running task, if the thread's record names one
+ * @param tasks the thread's tasks
+ * @param isImporting whether it imports a module ahead of its calls, within the time for that
+ */
+export function isAwaited(
+  onStack: Pick<PoolTask, "over"> | null,
+  tasks: readonly Pick<PoolTask, "over">[],
+  isImporting: boolean,
+): boolean {
+  // Neighbours given up meanwhile wait for it like all others.
+  if (onStack !== null) return !onStack.over;
+  if (isImporting) return true;
+  // After an `await` the thread cannot tell whose code runs.
+  return tasks.length > 0 && !tasks.some(({ over }) => over);
+}
+
+/** The parts of a thread that {@link WedgeWatch} uses. */
 export interface Watched {
   /** Asks the thread's event loop to write `number` to its pong cell. */
   ping(number: number): void;
@@ -39,7 +63,7 @@ export class WedgeWatch {
   #progress = 0;
   #lookAt = 0;
 
-  /** @param judged told each verdict */
+  /** @param judged receives each verdict */
   constructor(thread: Watched, clock: Clock, graceMs: number, judged: (verdict: "alive" | "wedged") => void) {
     this.#thread = thread;
     this.#clock = clock;
@@ -47,7 +71,7 @@ export class WedgeWatch {
     this.#judged = judged;
   }
 
-  /** Pings the thread, unless a ping is still under way, and judges it after the grace. */
+  /** Pings the thread, unless a ping is pending, and judges it after the grace time. */
   probe(): void {
     if (this.#timer !== null) return;
     this.#pings = (this.#pings + 1) | 0;

@@ -1,42 +1,48 @@
 import type { ResourceLimits } from "node:worker_threads";
-import type { Clock } from "../core/clock.ts";
 import type { GenApiError } from "../core/errors.ts";
+import type { Clock } from "../core/time/clock.ts";
 
-/** What a worker pool can be told. */
-export interface WorkerPoolOptions {
-  /** The name of the gateway or service node whose pool it is, for telemetry. */
+/** The options of a worker pool. */
+export interface PoolSettings {
+  /** The name of its gateway or service node, for telemetry. */
   readonly program: string;
-  /** What telemetry calls it: `async_pool`, `stream_pool`. */
+  /** Its name in telemetry: `async_pool`, `stream_pool`. */
   readonly name: string;
   readonly clock: Clock;
   readonly threads: number;
-  /** The most calls that threads have at a time. */
+  /** The most calls on threads at a time. */
   readonly maxInFlight: number;
-  /** The most calls that wait beyond that; more are answered `unavailable`. */
+  /** The most calls that wait beyond that; further ones are answered `unavailable`. */
   readonly maxQueueSize: number;
-  /** How many failures of a function in a row open its circuit. */
+  /** Consecutive failures of a function that open its circuit. */
   readonly circuitBreakerThreshold: number;
   /** How long an open circuit refuses calls before its trial. */
   readonly circuitBreakerCooldownMs: number;
   /**
-   * How long the event loop of a thread may stand still, once a caller of one of its calls has given up, before the
-   * thread is terminated. At least 1 000, or busy machines lose threads whose functions would have heard their signal.
+   * How long the event loop of a thread may stand still, while no call waits for the thread's work, before the thread
+   * is terminated. At least 1 000: otherwise busy machines lose threads whose functions would still have seen their
+   * signal.
    */
   readonly wedgeGraceMs: number;
-  /** How often threads that have calls are asked whether their event loop still turns. */
+  /** How often threads with calls are pinged to see whether their event loop still turns. */
   readonly pingIntervalMs: number;
-  /** How long a thread has to start. */
+  /** Time limit for the start of a thread. */
   readonly startTimeoutMs: number;
-  /** How long verifying a function waits for a module's import. */
+  /** Time limit for the import of a module while a function is being verified. */
   readonly loadTimeoutMs: number;
   /**
-   * Modules that each thread imports in the background, so that no call has to wait for it. Only added to: see
+   * Modules that each thread imports in the background, so that no call waits for them. The list only grows: see
    * `WorkerPool.preload`.
    */
   readonly modules: readonly string[];
+  /**
+   * Bytes per second that functions on a thread may write to `process.stdout`, and the same to `process.stderr`; at
+   * least 1 024. The rest is dropped.
+   */
+  readonly maxOutputBytesPerSecond: number;
   /** V8's limits for each thread; a thread that exceeds them is replaced. @default none */
   readonly resourceLimits?: ResourceLimits;
-  /** The threads' file, for tests of what a broken one does. @default the package's own */
+  /** The threads' file, for tests with a broken one. @default the package's own */
   readonly threadFile?: URL;
   /** The pool could not keep threads alive and has closed itself; its calls were answered `unavailable`. */
   onFailed(error: GenApiError): void;
@@ -52,37 +58,42 @@ export const workerPoolDefaults = {
   pingIntervalMs: 1_000,
   startTimeoutMs: 10_000,
   loadTimeoutMs: 10_000,
+  maxOutputBytesPerSecond: 1_048_576,
   modules: [] as readonly string[],
-} satisfies Partial<WorkerPoolOptions>;
+} satisfies Partial<PoolSettings>;
 
-/** What a pool does at the moment. */
+/** The current state of a pool. */
 export interface WorkerPoolStatus {
   /** "async_pool" or "stream_pool". */
   readonly name: string;
-  /** "draining": it takes no more calls; "failed" and "closed": it has no threads, until it is started again. */
+  /** "draining": it accepts no more calls; "failed" and "closed": it has no threads until it is started again. */
   readonly state: "running" | "draining" | "failed" | "closed";
-  /** How many threads it is to have. */
+  /** The intended number of threads. */
   readonly threads: number;
   /** Threads whose loop runs. */
   readonly readyThreads: number;
-  /** Calls that threads have, those among them whose callers gave up included. */
+  /** Threads of code that was reloaded since, on which calls or streams still run. */
+  readonly oldThreads: number;
+  /** Calls on threads, including those whose callers gave up. */
   readonly inFlight: number;
   /** Calls that wait for a place. */
   readonly queued: number;
-  /** Calls that threads may have at most. */
+  /** The most calls that threads may have. */
   readonly maxInFlight: number;
-  /** Calls that may wait at most. */
+  /** The most calls that may wait. */
   readonly maxQueueSize: number;
-  /** Functions whose calls are refused, or tried again, after failures. */
+  /** Functions whose circuit is open or half open after failures. */
   readonly openCircuits: readonly OpenCircuit[];
 }
 
 /** A function whose circuit is open or half open. */
 export interface OpenCircuit {
-  /** The function's module. */
+  /** The URL of the function's module. */
   readonly module: string;
-  /** Its name in that module. */
+  /** The module's name in FunConfigs. */
+  readonly moduleName: string;
+  /** The function's name in it. */
   readonly function: string;
-  /** Whether a call would be refused now. False from the end of the cooldown until a call comes: that is the trial. */
+  /** Whether a call would be refused now. False from the end of the cooldown until a call comes as the trial. */
   readonly isRefusing: boolean;
 }

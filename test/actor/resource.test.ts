@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createActor, setup } from "xstate";
-import { exitOf, kill, shutdownEvent } from "../../src/actor/exit.ts";
+import { exitOf, kill, shutdownEvent } from "../../src/actor/lifecycle/exit.ts";
 import { fromResource, type ResourceScope } from "../../src/actor/resource.ts";
 
 function open(more: { shutdown?: () => void | Promise<void>; close?: () => void } = {}) {

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { setup } from "xstate";
-import { childSpec } from "../../src/actor/child-spec.ts";
-import { fromDynamicSupervisor } from "../../src/actor/dynamic-supervisor.ts";
-import { kill } from "../../src/actor/exit.ts";
-import { call, fromGenServer, type GenServerRefFrom } from "../../src/actor/gen-server.ts";
+import { call, fromGenServer, type GenServerRefFrom } from "../../src/actor/gen-server/gen-server.ts";
+import { kill } from "../../src/actor/lifecycle/exit.ts";
 import { fromResource } from "../../src/actor/resource.ts";
-import { fromSupervisor } from "../../src/actor/supervisor.ts";
-import { type SupervisorRef, startChild } from "../../src/actor/supervisor-requests.ts";
+import { childSpec } from "../../src/actor/supervisor/child-spec.ts";
+import { fromDynamicSupervisor } from "../../src/actor/supervisor/dynamic-supervisor.ts";
+import { fromSupervisor } from "../../src/actor/supervisor/supervisor.ts";
+import { type SupervisorRef, startChild } from "../../src/actor/supervisor/supervisor-requests.ts";
 import { startSystem } from "../../src/actor/system.ts";
 import { SimulatedClock } from "../support/simulated-clock.ts";
 

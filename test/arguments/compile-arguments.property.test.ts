@@ -76,7 +76,8 @@ const shapes: [fc.Arbitrary<ArgOptions>, fc.Arbitrary<string>][] = [
   [fc.record({ type: fc.constant("num") }), numberText],
   [fc.record({ type: fc.constant("boolean") }), fc.constantFrom("true", "false")],
   [fc.record({ type: fc.constant("uuid") }), uuidText],
-  [fc.record({ type: fc.constantFrom("datetime", "naive_datetime") }), datetimeText],
+  [fc.record({ type: fc.constant("datetime") }), datetimeText],
+  [fc.record({ type: fc.constant("naive_datetime") }), datetimeText],
   [fc.record({ type: fc.constant("list"), maxItems: option(limits) }), listText(jsonText)],
   [
     fc.record({

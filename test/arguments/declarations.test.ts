@@ -64,7 +64,9 @@ describe("a fault", () => {
   });
 
   it("names an option that there is not", () => {
-    expect(fault({ type: "num", max_bytes: 5 })).toMatch(/^argTypes\.a\.max_bytes is no option; options are type, /);
+    expect(fault({ type: "num", max_bytes: 5 })).toMatch(
+      /^argTypes\.a\.max_bytes is not an option; options are type, /,
+    );
   });
 
   it("names an option's value that cannot be", () => {

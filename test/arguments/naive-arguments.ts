@@ -2,7 +2,19 @@
  * The rules of arguments once more, as plainly as they can be said and without a look at speed: what the compiled
  * validators are compared with. Shares no code with them.
  */
-import type { ArgOptions, ArgTypes } from "../../src/arguments/declarations.ts";
+import type { ArgTypeName, ArgTypes } from "../../src/arguments/declarations.ts";
+
+/** Any of the options, whatever the type. */
+interface Declared {
+  readonly type: ArgTypeName;
+  readonly maxBytes?: number | undefined;
+  readonly maxItems?: number | undefined;
+  readonly maxItemBytes?: number | undefined;
+  readonly allowNil?: boolean | undefined;
+  readonly defaultValue?: unknown;
+  readonly required?: readonly string[] | undefined;
+  readonly accept?: readonly string[] | undefined;
+}
 
 export type NaiveOutcome = { passed: unknown[] } | { refused: string };
 
@@ -18,7 +30,7 @@ export function naiveArguments(
   const values = new Map<string, unknown>();
   for (const name of order) {
     const type = argTypes[name];
-    const options: ArgOptions = typeof type === "string" ? { type } : type!;
+    const options: Declared = typeof type === "string" ? { type } : type!;
     const sent = Object.entries(args).find(([key]) => key === name);
     if (sent === undefined) {
       if (options.defaultValue !== undefined) values.set(name, converted(options.type, options.defaultValue));
@@ -33,7 +45,7 @@ export function naiveArguments(
   return { passed: argOrders === "map" ? [Object.fromEntries(values)] : [...values.values()] };
 }
 
-function allowed(options: ArgOptions, value: unknown): boolean {
+function allowed(options: Declared, value: unknown): boolean {
   const maxItems = options.maxItems ?? 1000;
   const listOf = (item: (value: unknown) => boolean) =>
     Array.isArray(value) && value.length <= maxItems && value.every((each) => item(each));

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { unavailable } from "../../src/call/failure.ts";
+import { internal, unavailable } from "../../src/call/request/failure.ts";
 import { pipelineOf } from "../support/pipeline.ts";
 import { recordEvents } from "../support/record-events.ts";
 import { settled } from "../support/simulated-clock.ts";
@@ -15,7 +15,7 @@ describe("a beforeExecute hook", () => {
     expect(sent).toMatchObject([{ response: { result: "hi!" } }]);
   });
 
-  test.each(["silence", "nonsense"])("that returns nothing usable (%s) changes nothing", async (hook) => {
+  test.each(["silence", "nonsense", "spoil"])("that makes nothing usable (%s) changes nothing", async (hook) => {
     const { request, sent } = await pipelineOf({ ...echo, beforeExecute: `m.${hook}` });
     request("echo", hi);
     expect(sent).toMatchObject([{ response: { result: "hi" } }]);
@@ -30,6 +30,24 @@ describe("a beforeExecute hook", () => {
     });
     request("info", hi);
     expect(sent).toMatchObject([{ response: { result: { userId: "u1", userRoles: ["user"] } } }]);
+  });
+
+  test("cannot turn the request into another function's, by its request or by its FunConfig", async () => {
+    const { request, sent, onWorker } = await pipelineOf({
+      ...echo,
+      version: "1.0.0",
+      runOn: "worker",
+      beforeExecute: "m.renames",
+      afterExecute: { module: "m", function: "note", args: ["extra"] },
+    });
+    using events = recordEvents("executor.request.stop");
+    request("echo", { ...hi, version: "1.0.0" });
+    await vi.waitUntil(() => onWorker.length > 0);
+    const name = { service: "s", requestType: "echo", version: "1.0.0" };
+    expect(onWorker[0]?.attempt).toMatchObject({ ...name, function: "echo", args: ["hi"] });
+    onWorker[0]?.attempt.succeeded('"hi"');
+    expect(sent).toMatchObject([{ response: { request_id: "r1", result: { was: "hi", of: "echo" } } }]);
+    expect(events.messages).toMatchObject([{ metadata: { service: "s", request_type: "echo" } }]);
   });
 
   test("refuses by throwing; the client is told the reason", async () => {
@@ -130,6 +148,16 @@ describe("an afterExecute hook", () => {
         reply: { status: "ok", response: "echo" },
       },
     ]);
+  });
+
+  test("returns its result as it is, whatever characters it has", async () => {
+    const results = ["$& $1 $$ $` $'", { "$&": ["$`"] }, '"result":null'];
+    for (const result of results) {
+      const afterExecute = { module: "m", function: "answers", args: [result] };
+      const { request, sent } = await pipelineOf({ ...echo, afterExecute });
+      request("echo", hi);
+      expect(sent).toMatchObject([{ response: { request_id: "r1", result } }]);
+    }
   });
 
   test("sees failures and refusals too", async () => {
@@ -257,6 +285,22 @@ describe("a permissionCallback", () => {
     onWorker[0]?.attempt.succeeded("true");
     expect([onWorker.length, sent.length, running.size]).toEqual([1, 1, 0]);
   });
+
+  test.each(["cancelled", "disconnected"] as const)(
+    "whose request was %s meanwhile is no fault, however it ends",
+    async (reason) => {
+      const { request, sent, onWorker, running } = await pipelineOf(asked("allow", { runOn: "worker" }));
+      using events = recordEvents("executor.request.exception");
+      const { calls } = request("echo", hi);
+      if (reason === "cancelled") calls.cancel("r1")?.();
+      else calls.abortAll(reason);
+      onWorker[0]?.attempt.failed(unavailable);
+      onWorker[0]?.attempt.failed(internal(new Error("late")));
+      expect(sent).toMatchObject([{ response: { error_code: "cancelled" } }]);
+      expect(events.messages).toEqual([]);
+      expect(running.size).toBe(0);
+    },
+  );
 
   test("takes the place of checkPermission, and sees the request and its own arguments", async () => {
     const permissionCallback = { module: "m", function: "isOwner", args: ["u1"] };

@@ -126,17 +126,38 @@ describe("a request is refused", () => {
     expect(sent[0]).toMatchObject({ response: { error: "Permission denied" }, reply: { status: "ok" } });
   });
 
+  test("by the arguments, read as the function takes them: of a map what is one level below counts too", async () => {
+    const own = { checkPermission: { arg: "user_id" }, argTypes: { filter: "map", user_id: "string" } } as const;
+    const { request, sent } = await pipelineOf(
+      { ...own, requestType: "echo", argOrders: "map" },
+      { ...own, requestType: "all", argOrders: ["user_id", "filter"] },
+    );
+    const somebody = { user_id: "somebody" };
+    request("echo", { args: { user_id: "u1", filter: {} } });
+    request("echo", { args: { user_id: "u1", filter: somebody } });
+    request("all", { args: { user_id: "u1", filter: somebody } });
+    request("all", { args: { ...somebody, filter: {} } });
+    expect(sent.map(({ response }) => response.error_code ?? "ok")).toEqual([
+      "ok",
+      "permission_denied",
+      "ok",
+      "permission_denied",
+    ]);
+  });
+
   test("by a channel that wants a verified user id", async () => {
     const { request, sent, caller } = await pipelineOf({ requestType: "echo" });
     const nobody = caller({ userId: null, requireVerifiedUserId: true });
     request("echo", {}, nobody);
     // What else is wrong with the payload is not looked at.
     request("echo", { request_id: undefined }, nobody);
+    // Nor does it matter whom it claims to come from.
+    request("echo", { user_id: "u1" }, nobody);
     const refused = {
       response: { error: "Authentication required", error_code: "unauthenticated" },
       reply: { status: "error", response: "Authentication required" },
     };
-    expect(sent).toMatchObject([refused, refused]);
+    expect(sent).toMatchObject([refused, refused, refused]);
     expect(sent[1]?.response.request_id).toBe("unknown");
   });
 
@@ -151,7 +172,7 @@ describe("a request is refused", () => {
 
   test("for a payload that is too big, under an unknown id when it was not parsed", async () => {
     const { pipeline, sent, caller, replyTo } = await pipelineOf();
-    pipeline.handle(undefined, 1_001, caller(), replyTo);
+    pipeline.handle(undefined, 1_001, caller(), replyTo, 0);
     const problem = "Request payload exceeds maximum size of 1000 bytes (got 1001 bytes)";
     expect(sent).toMatchObject([
       {
@@ -196,6 +217,11 @@ describe("a function that asks for its RequestInfo gets as last argument", () =>
       userIdVerified: true,
       deviceId: "d1",
       userRoles: ["user"],
+      topic: "api:1",
+      ipAddress: null,
+      claims: {},
+      // Its clock begins in 2026.
+      deadline: Date.UTC(2026, 0, 1) + 1_000,
       trace: null,
       aborted: false,
     });
@@ -217,6 +243,6 @@ describe("a function that asks for its RequestInfo gets as last argument", () =>
     clock.advance(1_000);
     await settled();
     expect(sent).toMatchObject([{ response: { error_code: "timeout" } }]);
-    expect((globalThis as { lastAbort?: string }).lastAbort).toBe("The call's timeout is over");
+    expect((globalThis as { lastAbort?: string }).lastAbort).toBe("The call's timeout has passed");
   });
 });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { type Failure, internal, refusal, unavailable } from "../../src/call/failure.ts";
+import { type Failure, internal, refusal, unavailable } from "../../src/call/request/failure.ts";
 import { type Retry, retryPlan } from "../../src/policy/retry.ts";
 import type { SentCall, SentStream } from "../support/fake-nodes.ts";
 import { pipelineOf } from "../support/pipeline.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type Failure, internal, refusal, unavailable } from "../../src/call/failure.ts";
+import { type Failure, internal, refusal, unavailable } from "../../src/call/request/failure.ts";
 import type { FunConfigInput } from "../../src/config/fun-config.ts";
 import type { ErrorCode } from "../../src/core/errors.ts";
 import { pipelineOf } from "../support/pipeline.ts";
@@ -152,9 +152,9 @@ describe("a function that nodes run", () => {
 
 describe("a node is selected", () => {
   test("round robin per FunConfig: versions and functions take their own turns", async () => {
-    const { request, nodes, store } = await remotePipeline({ chooseNodeMode: "roundRobin", version: "1.0.0" });
+    const { request, nodes, functionTable } = await remotePipeline({ chooseNodeMode: "roundRobin", version: "1.0.0" });
     const other = await pipelineOf({ ...remote, nodes: [...three], chooseNodeMode: "roundRobin", version: "2.0.0" });
-    for (const entry of other.store.entries()) store.put(entry);
+    for (const entry of other.functionTable.entries()) functionTable.put(entry);
     for (let turn = 0; turn < 4; turn++) {
       request("get", { ...one, version: "1.0.0" });
       request("get", { ...one, version: "2.0.0" });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Failure, refusal } from "../../src/call/failure.ts";
+import { type Failure, refusal } from "../../src/call/request/failure.ts";
 import type { ErrorCode } from "../../src/core/errors.ts";
 import { pipelineOf } from "../support/pipeline.ts";
 import { recordEvents } from "../support/record-events.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { unavailable } from "../../src/call/failure.ts";
+import { unavailable } from "../../src/call/request/failure.ts";
 import { pipelineOf } from "../support/pipeline.ts";
 import { settled } from "../support/simulated-clock.ts";
 
@@ -71,7 +71,7 @@ describe("a stream", () => {
     executors.workerStreams = {
       stream(stream) {
         stream.failed(unavailable, false);
-        return { cancel: () => undefined, grant: () => undefined };
+        return { cancel: () => undefined, grant: () => undefined, acknowledge: () => undefined };
       },
     };
     request("numbers");
@@ -86,11 +86,15 @@ describe("a stream", () => {
     request("numbers", {}, by);
     expect(sent[1]).toMatchObject({
       response: {
+        // Under the id itself it would be taken for the end of the live one.
+        request_id: "unknown",
         error_code: "invalid_request",
         error: 'Invalid request: A stream with request_id "r1" is live on this channel',
       },
       reply: { status: "error" },
     });
+    request("numbers", { unknown: 1 }, by);
+    expect(sent[2]).toMatchObject({ response: { request_id: "unknown", success: false }, reply: { status: "error" } });
     streams[0]?.stream.ended(null);
     request("numbers", {}, by);
     expect(sent.at(-1)).toEqual(init);
@@ -256,6 +260,8 @@ describe("on the main thread a stream comes from", () => {
     const { request, sent, socket } = await pipelineOf({ ...onMain, requestType: "endless" });
     socket.isReady = false;
     const { calls } = request("endless");
+    // A generator that has had its turn lets others run before it goes on.
+    while (sent.length < 33) await settled();
     await settled();
     expect(sent.length).toBe(33);
     calls.stopStream("r1")?.();

@@ -4,12 +4,13 @@ import { closeSync, existsSync, openSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { stripVTControlCharacters } from "node:util";
-import type { GenApiOptions, Runtime } from "gen-api";
+import type { Gateway, GatewayOptions } from "gen-api";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { adminOf, adminToken } from "../support/admin.ts";
 import { keep, startGateway, startNode } from "../support/cluster.ts";
 import { startTestGateway } from "../support/gateway.ts";
 import { recordEvents } from "../support/record-events.ts";
+import { VersionedModule } from "../support/versioned-module.ts";
 
 const main = new URL("../../dist/cli/main.js", import.meta.url).pathname;
 
@@ -41,13 +42,13 @@ async function run(
 }
 
 /** What a user of this gateway has in the environment. */
-function envOf(gateway: Runtime): Record<string, string> {
+function envOf(gateway: Gateway): Record<string, string> {
   const address = adminOf(gateway);
   const listen = "socketPath" in address ? `unix:${address.socketPath}` : `127.0.0.1:${address.port}`;
   return { GEN_API_ADMIN: listen, GEN_API_ADMIN_TOKEN: adminToken };
 }
 
-const options: GenApiOptions = {
+const options: GatewayOptions = {
   admin: { listen: "127.0.0.1:0", token: adminToken },
   adminActions: ["call"],
   workerPool: { threads: 1 },
@@ -55,7 +56,7 @@ const options: GenApiOptions = {
 };
 
 describe("against a running gateway", () => {
-  let gateway: Runtime;
+  let gateway: Gateway;
   const ask = (...args: string[]) => run(args, envOf(gateway));
   beforeAll(async () => {
     gateway = await startTestGateway(options);
@@ -82,10 +83,12 @@ gen_api              running
 
   test("--json prints what the runtime itself returns", async () => {
     expect(JSON.parse((await ask("tree", "--json")).out)).toEqual(gateway.tree());
-    expect(JSON.parse((await ask("--json", "flow", "test", "add")).out)).toEqual(gateway.callFlow("test", "add"));
-    expect(JSON.parse((await ask("flows", "--json")).out)).toEqual(gateway.listCallFlows());
-    expect(JSON.parse((await ask("cache", "--json")).out)).toEqual(gateway.cacheStatus());
-    expect(JSON.parse((await ask("nodes", "--json")).out)).toEqual(gateway.clusterView());
+    expect(JSON.parse((await ask("--json", "flow", "test", "add")).out)).toEqual(
+      gateway.diagnostics.flow("test", "add"),
+    );
+    expect(JSON.parse((await ask("flows", "--json")).out)).toEqual(gateway.diagnostics.flows());
+    expect(JSON.parse((await ask("cache", "--json")).out)).toEqual(gateway.diagnostics.functions());
+    expect(JSON.parse((await ask("nodes", "--json")).out)).toEqual(gateway.diagnostics.cluster());
     expect(JSON.parse((await ask("top", "--json")).out)).toMatchObject({ health: { status: "ok" } });
   });
 
@@ -147,7 +150,9 @@ gen_api              running
     if (how === "Ctrl+C") child.kill("SIGINT");
     else child.stdout.destroy();
     expect(await ended).toEqual(how === "Ctrl+C" ? [null, "SIGINT"] : [0, null]);
-    await expect.poll(() => gateway.statistics()).toMatchObject({ streams: { open: 0 }, requests: { inFlight: 0 } });
+    await expect
+      .poll(() => gateway.diagnostics.statistics())
+      .toMatchObject({ streams: { open: 0 }, requests: { inFlight: 0 } });
     expect(events.messages.map(({ metadata }) => metadata)).toMatchObject([{ error_code: "cancelled" }]);
   });
 
@@ -210,7 +215,10 @@ gen_api              running
     const hanging = createServer(({ url }, response) => {
       asked++;
       // The first look is answered, the second is not.
-      if (asked <= 2) response.end(JSON.stringify(url === "/api/health" ? gateway.health() : gateway.statistics()));
+      if (asked <= 2)
+        response.end(
+          JSON.stringify(url === "/api/health" ? gateway.diagnostics.health() : gateway.diagnostics.statistics()),
+        );
     }).listen(0, "127.0.0.1");
     await once(hanging, "listening");
     const env = { ...envOf(gateway), GEN_API_ADMIN: `127.0.0.1:${(hanging.address() as AddressInfo).port}` };
@@ -223,6 +231,39 @@ gen_api              running
     expect(asked).toBe(4);
     hanging.close();
   });
+});
+
+test("reload reloads a service, says what of it, and fails with what is wrong with its new code", async () => {
+  using module = new VersionedModule();
+  const fun = { service: "users", requestType: "version", nodes: "local", mfa: "m.version", timeout: 5_000 } as const;
+  const of = { modules: { m: module.url }, functions: [fun] };
+  const gateway = keep(await startTestGateway({ ...options, ...of, adminActions: ["reload"] }));
+  const env = envOf(gateway);
+  const version = () => gateway.call({ service: "users", requestType: "version" });
+  module.write(1);
+  expect(await run(["reload", "users"], env)).toEqual({
+    code: 0,
+    out: `New calls of users get the new code.\n  module    ${module.url}\n  function  users.version\n`,
+    err: "",
+  });
+  expect(await version()).toBe(1);
+  module.writeSource("export const other = 1;");
+  expect(await run(["reload", "users"], env)).toEqual({
+    code: 1,
+    out: "",
+    err: expect.stringMatching(/^gen-api: The reload of "users" changed nothing: .* has no function "version"; .*\n$/),
+  });
+  expect(await version()).toBe(1);
+  expect(await run(["reload", "nope"], env)).toMatchObject({ code: 1, err: expect.stringContaining('"users"') });
+  module.write(2);
+  const { out } = await run(["reload", "users", "--force", "--json"], env);
+  expect(JSON.parse(out)).toMatchObject({ service: "users", functions: ["users.version"], oldThreads: 0 });
+  expect(await version()).toBe(2);
+  // The host may do without.
+  const strict = keep(await startTestGateway({ ...options, ...of, adminActions: ["call"] }));
+  const refused = await run(["reload", "users"], envOf(strict));
+  expect([refused.code, refused.err]).toEqual([4, expect.stringContaining('adminActions lists "reload"')]);
+  await strict.reload("users");
 });
 
 test("nodes tells which nodes there are, and what they serve", async () => {
@@ -280,7 +321,7 @@ describe("it tells people what to do when", () => {
     await once(other, "listening");
     const { port } = other.address() as AddressInfo;
     const { code, err } = await run(["tree"], { GEN_API_ADMIN: `127.0.0.1:${port}`, GEN_API_ADMIN_TOKEN: adminToken });
-    expect([code, err]).toEqual([3, `gen-api: What answers at 127.0.0.1:${port} is no gateway's admin listener\n`]);
+    expect([code, err]).toEqual([3, `gen-api: The server at 127.0.0.1:${port} is not a gateway's admin listener\n`]);
     other.close();
   });
 

@@ -1,11 +1,11 @@
-import { type Runtime, type ServiceNode, startGenApi, startServiceNode } from "gen-api";
+import { type Gateway, type ServiceNode, startGenApi, startServiceNode } from "gen-api";
 import { link } from "gen-api/link";
 import { nats } from "gen-api/nats";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { local } from "../../dist/node/local/local.js";
 import remote from "../fixtures/cluster/service.js";
+import { local } from "../node/local/local.ts";
 import { urlOf } from "../support/gateway.ts";
-import { NatsServer } from "../support/nats-server.ts";
+import { NatsServer } from "../support/nats/nats-server.ts";
 import { Notes } from "../support/notes.ts";
 import { type Client, connectClient } from "../support/phoenix-client.ts";
 import { until } from "../support/until.ts";
@@ -13,7 +13,7 @@ import { until } from "../support/until.ts";
 /** How the gateway and the node of a test reach each other. */
 interface Cluster {
   gateway(): Parameters<typeof startGenApi>[0] & object;
-  node(gateway: Runtime): Parameters<typeof startServiceNode>[0]["cluster"];
+  node(gateway: Gateway): Parameters<typeof startServiceNode>[0]["cluster"];
 }
 
 let server: NatsServer;
@@ -43,13 +43,14 @@ const clusters: Record<string, () => Cluster> = {
 };
 
 describe.each(Object.entries(clusters))("a service node's functions, %s:", (_how, make) => {
-  let gateway: Runtime;
+  let gateway: Gateway;
   let node: ServiceNode;
   let client: Client;
 
   beforeEach(async () => {
     const cluster = make();
     gateway = await startGenApi({
+      logger: false,
       listen: { port: 0 },
       socket: { connect: () => ({ userId: "alice" }) },
       channels: [{ topic: "api:*", event: "api" }],
@@ -58,6 +59,7 @@ describe.each(Object.entries(clusters))("a service node's functions, %s:", (_how
       ...cluster.gateway(),
     });
     node = await startServiceNode({
+      logger: false,
       name: "node@test",
       functions: [remote],
       workerPool: { threads: 1 },
@@ -178,12 +180,13 @@ test("a host pushes in the name of a node only where it allowed itself to; the f
   const push = { node: "a", service: "remote", functions: remote.functions };
   await using careful = await startGenApi(options);
   await expect(careful.pushConfig(push)).rejects.toMatchObject({ code: "permission_denied" });
-  await using gateway = await startGenApi({ ...options, adminActions: ["push_config"] });
+  await using gateway = await startGenApi({ logger: false, ...options, adminActions: ["push_config"] });
   expect(await gateway.pushConfig(push)).toMatchObject({ outcome: "accepted", refused: [] });
   expect(await gateway.pushConfig(push)).toMatchObject({ outcome: "skipped" });
   const call = { service: "remote", requestType: "echo", args: { value: 1 } };
   await expect(gateway.call(call)).rejects.toMatchObject({ code: "unavailable" });
   await using _node = await startServiceNode({
+    logger: false,
     name: "a",
     functions: [remote],
     workerPool: { threads: 1 },

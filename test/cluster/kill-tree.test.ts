@@ -1,15 +1,15 @@
-import { type Runtime, type ServiceNode, startGenApi, startServiceNode, type TreeNode } from "gen-api";
+import { type Gateway, type ServiceNode, startGenApi, startServiceNode, type TreeNode } from "gen-api";
 import { link } from "gen-api/link";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { AnyActorRef } from "xstate";
-import { kill } from "../../dist/actor/exit.js";
+import { kill } from "../../dist/actor/lifecycle/exit.js";
 import remote from "../fixtures/cluster/service.js";
 import { urlOf } from "../support/gateway.ts";
 import { named, watchActors } from "../support/living-actors.ts";
 import { Notes } from "../support/notes.ts";
 import { type Client, connectClient } from "../support/phoenix-client.ts";
 
-let gateway: Runtime;
+let gateway: Gateway;
 let node: ServiceNode;
 let client: Client;
 let closes: number;
@@ -21,6 +21,7 @@ beforeEach(async () => {
   ofNode = watchActors();
   const intensity = { maxRestarts: 1_000, withinMs: 1_000 };
   gateway = await startGenApi({
+    logger: false,
     listen: { port: 0 },
     channels: [{ topic: "api:*", event: "api" }],
     workerPool: { threads: 1 },
@@ -30,6 +31,7 @@ beforeEach(async () => {
     inspect: ofGateway.inspect,
   });
   node = await startServiceNode({
+    logger: false,
     name: "a",
     functions: [remote],
     workerPool: { threads: 1 },
@@ -125,6 +127,7 @@ describe("an actor of the node's is killed while it runs a call:", () => {
 
 test("one session of two that is killed costs the other's calls nothing", async () => {
   await using second = await startServiceNode({
+    logger: false,
     name: "b",
     functions: [remote],
     workerPool: { threads: 1 },

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { startGenApi } from "gen-api";
 import { link } from "gen-api/link";
 import { expect, test } from "vitest";
-import { NatsServer } from "../support/nats-server.ts";
+import { NatsServer } from "../support/nats/nats-server.ts";
 
 const script = new URL("../fixtures/cluster/stop-and-count.js", import.meta.url).pathname;
 
@@ -30,7 +30,7 @@ test.each([
 });
 
 test("whoever waits for a node or a service of a gateway that stops is told so, and who asks afterwards too", async () => {
-  const gateway = await startGenApi({ listen: { port: 0 }, cluster: link(), expectServices: ["users"] });
+  const gateway = await startGenApi({ logger: false, listen: { port: 0 }, cluster: link(), expectServices: ["users"] });
   const waiting = [gateway.nodes.whenUp("a"), gateway.nodes.servicesReady()];
   const told = Promise.allSettled(waiting);
   await gateway.stop();

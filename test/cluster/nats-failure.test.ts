@@ -2,16 +2,16 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type GenApiOptions, type Runtime, startGenApi, startServiceNode } from "gen-api";
+import { type Gateway, type GatewayOptions, startGenApi, startServiceNode } from "gen-api";
 import { nats } from "gen-api/nats";
 import { describe, expect, test } from "vitest";
 import remote from "../fixtures/cluster/service.js";
 import { connect, keep, nextEvent } from "../support/cluster.ts";
 import { urlOf } from "../support/gateway.ts";
-import { GatewayProcess } from "../support/gateway-process.ts";
-import { NatsServer } from "../support/nats-server.ts";
-import { NodeProcess } from "../support/node-process.ts";
+import { NatsServer } from "../support/nats/nats-server.ts";
 import type { Client } from "../support/phoenix-client.ts";
+import { GatewayProcess } from "../support/processes/gateway-process.ts";
+import { NodeProcess } from "../support/processes/node-process.ts";
 import { recordEvents } from "../support/record-events.ts";
 import { until } from "../support/until.ts";
 
@@ -19,9 +19,10 @@ const signingKey = "a key of the gateways alone, long enough";
 const modules = { test: new URL("../fixtures/service.js", import.meta.url) };
 
 /** A gateway over NATS with a function of its own, until the end of the test. */
-async function startGateway(server: NatsServer, name: string, options: GenApiOptions = {}): Promise<Runtime> {
+async function startGateway(server: NatsServer, name: string, options: GatewayOptions = {}): Promise<Gateway> {
   return keep(
     await startGenApi({
+      logger: false,
       name,
       listen: { port: 0 },
       channels: [{ topic: "api:*", event: "api" }],
@@ -37,7 +38,7 @@ async function startGateway(server: NatsServer, name: string, options: GenApiOpt
 }
 
 /** A node's process, whose functions all these gateways have from itself. */
-async function startNode(server: NatsServer, name: string, gateways: readonly Runtime[]): Promise<NodeProcess> {
+async function startNode(server: NatsServer, name: string, gateways: readonly Gateway[]): Promise<NodeProcess> {
   const pushed = gateways.map((gateway) => pushOf(name, gateway));
   const node = keep(await NodeProcess.start({ name, servers: server.url }));
   await Promise.all(pushed);
@@ -217,6 +218,7 @@ test("a gateway that hangs for longer than nodeGraceMs takes nothing from the ot
   const known = pushOf("n", other);
   keep(
     await startServiceNode({
+      logger: false,
       name: "n",
       functions: [remote],
       workerPool: { threads: 1 },

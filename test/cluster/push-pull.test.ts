@@ -1,15 +1,15 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Runtime, startServiceNode } from "gen-api";
+import { type Gateway, startServiceNode } from "gen-api";
 import { link } from "gen-api/link";
 import { nats } from "gen-api/nats";
 import { describe, expect, test } from "vitest";
 import type { TelemetryMessage } from "../../src/telemetry/telemetry.ts";
 import { connect, keep, nextEvent, nodeUrlOf, startGateway, startNode } from "../support/cluster.ts";
 import { urlOf } from "../support/gateway.ts";
-import { NatsServer } from "../support/nats-server.ts";
-import { startRawNode } from "../support/raw-node.ts";
+import { NatsServer } from "../support/nats/nats-server.ts";
+import { startRawNode } from "../support/network/raw-node.ts";
 import { recordEvents } from "../support/record-events.ts";
 
 const modules = { catalog: new URL("../fixtures/cluster/catalog.js", import.meta.url) };
@@ -26,14 +26,14 @@ const echo = (requestType: string, more: object = {}) => ({
   ...more,
 });
 
-const namesOf = (gateway: Runtime, service = "catalog") =>
+const namesOf = (gateway: Gateway, service = "catalog") =>
   gateway.configCache
     .getFunctionsFromServices([service])
     .map(({ requestType }) => requestType)
     .sort();
 
 /** What a call of a function of the catalog with the argument 1 gives: 1, or the error's code. */
-async function answerOf(gateway: Runtime, requestType: string): Promise<unknown> {
+async function answerOf(gateway: Gateway, requestType: string): Promise<unknown> {
   const response = await gateway.request({ service: "catalog", requestType, args: { value: 1 } });
   return response.success ? response.result : response.error_code;
 }
@@ -211,6 +211,7 @@ describe("a push", () => {
   test("without a gateway is `unavailable`, and so is verifying; connected() waits, until the node stops", async () => {
     const node = keep(
       await startServiceNode({
+        logger: false,
         name: "n",
         modules,
         functions: [echo("a")],
@@ -296,7 +297,14 @@ describe("a push", () => {
     const strict = await start([]);
     const functions = [echo("plain"), echo("hooked", { beforeExecute: "catalog.echo" })];
     const node = keep(
-      await startServiceNode({ name: "n", modules, functions, workerPool: { threads: 1 }, cluster: nats({ servers }) }),
+      await startServiceNode({
+        logger: false,
+        name: "n",
+        modules,
+        functions,
+        workerPool: { threads: 1 },
+        cluster: nats({ servers }),
+      }),
     );
     await node.connected();
     expect(strict.nodes.failedConfigs.list()).toMatchObject([{ requestType: "hooked" }]);
@@ -312,7 +320,13 @@ describe("a push", () => {
   test("that no gateway would take is refused where the node starts, with every fault", async () => {
     const long = "x".repeat(256);
     const start = (options: object) =>
-      startServiceNode({ name: "n", modules, cluster: link({ gateways: ["ws://127.0.0.1:9/node"] }), ...options });
+      startServiceNode({
+        logger: false,
+        name: "n",
+        modules,
+        cluster: link({ gateways: ["ws://127.0.0.1:9/node"] }),
+        ...options,
+      });
     await expect(start({ name: long, service: long, configVersion: long })).rejects.toMatchObject({
       code: "invalid_option",
       message: `Invalid options of startServiceNode: ${["name", "service", "configVersion"]
@@ -383,7 +397,7 @@ const nextPull = (wanted: "changed" | "unchanged" | "failed") => nextEvent("conf
 describe("a pull", () => {
   test("of a node that does not push brings its functions, at first at once, and again what has changed", async () => {
     const serviceConfigs = [{ service: "catalog", nodes: ["n"] }];
-    const gateway = await startGateway({ serviceConfigs, pullInterval: 50, expectServices: ["catalog"] });
+    const gateway = await startGateway({ serviceConfigs, pullIntervalMs: 50, expectServices: ["catalog"] });
     const start = (configVersion: string, ...types: string[]) =>
       startNode([gateway], {
         name: "n",
@@ -418,7 +432,7 @@ describe("a pull", () => {
     const source = { module: "catalog", function: "functions", args: [catalog.file], versionFunction: "version" };
     const serviceConfigs = [{ service: "catalog", nodes: ["n", "m"], ...source }];
     let changed = nextPull("changed");
-    const gateway = await startGateway({ serviceConfigs, pullInterval: 50 });
+    const gateway = await startGateway({ serviceConfigs, pullIntervalMs: 50 });
     await startNode([gateway], { name: "n", service: "catalog", modules, pushOnStartup: false });
     await changed;
     expect(namesOf(gateway)).toEqual(["a", "b"]);
@@ -441,7 +455,7 @@ describe("a pull", () => {
     const gateway = await startGateway({
       serviceConfigs: [{ service: "catalog", nodes: ["n"], ...source }],
       // The next attempt would come after the end of this test, if it were not for the node.
-      pullInterval: 100_000,
+      pullIntervalMs: 100_000,
     });
     await expect.poll(() => pulls.messages.length).toBe(1);
     expect((pulls.messages as PullStop[])[0]?.metadata).toMatchObject({
@@ -468,7 +482,7 @@ describe("a pull", () => {
         }),
       ],
       serviceConfigs: [{ service: "catalog", nodes: ["n"], ...source }],
-      pullInterval: 50,
+      pullIntervalMs: 50,
     });
     await startNode([gateway], { name: "n", service: "catalog", modules, pushOnStartup: false });
     expect((await changed).measurements).toMatchObject({ accepted: 1, refused: 1 });
@@ -478,7 +492,7 @@ describe("a pull", () => {
 
   test("that a push asks for keeps the node's functions in step from then on, until the node is forgotten", async () => {
     using catalog = new Catalog("p2", "b", "c");
-    const gateway = await startGateway({ pullInterval: 50, nodeGraceMs: 200 });
+    const gateway = await startGateway({ pullIntervalMs: 50, nodeGraceMs: 200 });
     const changed = nextPull("changed");
     const node = await startNode([gateway], {
       name: "n",
@@ -517,7 +531,14 @@ describe("a service node", () => {
     const gateway = await startGateway();
     const cluster = link({ gateways: [nodeUrlOf(gateway)] });
     const node = keep(
-      await startServiceNode({ name: "a", modules, functions: [echo("one")], pushOnStartup: false, cluster }),
+      await startServiceNode({
+        logger: false,
+        name: "a",
+        modules,
+        functions: [echo("one")],
+        pushOnStartup: false,
+        cluster,
+      }),
     );
     await node.connected();
     expect(namesOf(gateway)).toEqual([]);
@@ -534,7 +555,7 @@ describe("a service node", () => {
     const cluster = link({ gateways: [nodeUrlOf(gateway)] });
     const pushed = nextEvent("gateway.push");
     const functions = [echo("hooked", { beforeExecute: "nobody.knows" })];
-    const node = await startServiceNode({ name: "a", modules, functions, cluster });
+    const node = await startServiceNode({ logger: false, name: "a", modules, functions, cluster });
     let isConnected = false;
     const connected = node.connected().then(() => {
       isConnected = true;

@@ -1,11 +1,11 @@
-import type { GenApiOptions, Runtime } from "gen-api";
+import type { Gateway, GatewayOptions } from "gen-api";
 import { nats } from "gen-api/nats";
 import { describe, expect, test } from "vitest";
 import { connect, keep, startGateway, startNodeProcess } from "../support/cluster.ts";
 import { urlOf } from "../support/gateway.ts";
-import { NatsServer } from "../support/nats-server.ts";
-import type { NodeProcess } from "../support/node-process.ts";
+import { NatsServer } from "../support/nats/nats-server.ts";
 import type { Client } from "../support/phoenix-client.ts";
+import type { NodeProcess } from "../support/processes/node-process.ts";
 
 /** One request of a client that calls without pause. */
 interface Called {
@@ -86,7 +86,7 @@ const answersOf = (called: readonly Called[]) => [...new Set(called.map(({ answe
 
 /** What gateways and nodes are given to reach each other. */
 interface Way {
-  readonly gateway: GenApiOptions;
+  readonly gateway: GatewayOptions;
   readonly node: { readonly servers?: string };
 }
 
@@ -102,7 +102,7 @@ const ways: [string, () => Promise<Way>][] = [
   ],
 ];
 
-async function startGateways(options: GenApiOptions): Promise<readonly [Runtime, Runtime]> {
+async function startGateways(options: GatewayOptions): Promise<readonly [Gateway, Gateway]> {
   return [await startGateway({ name: "gateway-1", ...options }), await startGateway({ name: "gateway-2", ...options })];
 }
 

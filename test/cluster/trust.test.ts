@@ -3,17 +3,17 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { networkInterfaces } from "node:os";
 import { inspect } from "node:util";
-import { type GenApiOptions, startGenApi, startServiceNode } from "gen-api";
+import { type GatewayOptions, startGenApi, startServiceNode } from "gen-api";
 import { link } from "gen-api/link";
 import { describe, expect, test } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
 import remote from "../fixtures/cluster/service.js";
-import { createAuthority } from "../support/certificates.ts";
 import { connect, keep, nextEvent, nodeUrlOf, startGateway, startNode } from "../support/cluster.ts";
 import { urlOf } from "../support/gateway.ts";
-import { NodeProcess } from "../support/node-process.ts";
+import { createAuthority } from "../support/network/certificates.ts";
+import { startRawNode, Wire } from "../support/network/raw-node.ts";
 import { Notes } from "../support/notes.ts";
-import { startRawNode, Wire } from "../support/raw-node.ts";
+import { NodeProcess } from "../support/processes/node-process.ts";
 
 const secret = "a-secret-of-the-cluster";
 const otherSecret = "a-secret-that-is-not-known";
@@ -155,6 +155,7 @@ describe("the token", () => {
     const url = await listenIn(nodeUrlOf(gateway), said);
     const through = (name: string, pushToken: string) =>
       startServiceNode({
+        logger: false,
         name,
         functions: [remote],
         workerPool: { threads: 1 },
@@ -187,13 +188,13 @@ describe("the token", () => {
     [["1234567890", 5], "pushToken[1] must be a non-empty secret, got number"],
     [{ remote: "1234567890", other: "" }, "pushToken.other must be a non-empty secret, got an empty string"],
     [{ remote: "1234567890", other: undefined }, "pushToken.other must be a non-empty secret, got nothing"],
-    [{}, "pushToken must hold at least one secret"],
-    [[], "pushToken must hold at least one secret"],
+    [{}, "pushToken must contain at least one secret"],
+    [[], "pushToken must contain at least one secret"],
     ["", "pushToken must be a non-empty secret, got an empty string"],
   ])("that cannot be one is told by its path and not shown: %j", async (pushToken, fault) => {
     const options = { pushToken };
     const cluster = link();
-    const gateway = startGenApi({ cluster, ...(options as unknown as GenApiOptions) });
+    const gateway = startGenApi({ logger: false, cluster, ...(options as unknown as GatewayOptions) });
     const error = await gateway.then(
       () => new Error("it started"),
       (thrown: Error) => thrown,
@@ -201,6 +202,7 @@ describe("the token", () => {
     expect(error.message).toContain(fault);
     expect(inspect(error)).not.toMatch(/1_?234_?567_?890/);
     const node = startServiceNode({
+      logger: false,
       name: "n",
       functions: [remote],
       cluster: link({ gateways: ["ws://127.0.0.1:1/node"] }),
@@ -226,7 +228,7 @@ describe("a gateway that does not know the token", () => {
         const answer =
           message.type === "hello"
             ? { type: "challenge", gateway: "impostor", nonce: "x".repeat(32) }
-            : { type: "welcome", mac: prove(message.mac), heartbeatMs: 1_000, missed: 3 };
+            : { type: "welcome", mac: prove(message.mac), heartbeatMs: 1_000, missed: 3, streamWindow: 32 };
         socket.send(Buffer.from(JSON.stringify(answer)));
       });
     });
@@ -242,6 +244,7 @@ describe("a gateway that does not know the token", () => {
     const refused = nextEvent("gateway.refuse");
     const node = keep(
       await startServiceNode({
+        logger: false,
         name: "n",
         functions: [remote],
         workerPool: { threads: 1 },
@@ -287,7 +290,7 @@ describe("a node's name", () => {
     const gateway = await startGateway({ heartbeat: { intervalMs: 60_000 } });
     await using wire = await Wire.to(Number(new URL(urlOf(gateway)).port));
     const options = { name: "n", functions: [remote], workerPool: { threads: 1 } };
-    const node = keep(await startServiceNode({ ...options, cluster: link({ gateways: [wire.url] }) }));
+    const node = keep(await startServiceNode({ logger: false, ...options, cluster: link({ gateways: [wire.url] }) }));
     await node.connected();
     using notes = new Notes();
     const lost = gateway.request({ service: "remote", requestType: "holds", args: { text: "lost" } });
@@ -299,7 +302,12 @@ describe("a node's name", () => {
     expect(await gateway.call(call)).toBe(1);
     // Another process is not let in, though the gateway does not know that the node is cut off.
     await using silent = await Wire.to(Number(new URL(urlOf(gateway)).port));
-    const cutOff = await startServiceNode({ ...options, name: "m", cluster: link({ gateways: [silent.url] }) });
+    const cutOff = await startServiceNode({
+      logger: false,
+      ...options,
+      name: "m",
+      cluster: link({ gateways: [silent.url] }),
+    });
     await cutOff.connected();
     const other = () => startNode([gateway], { ...options, name: "m" });
     expect((await refusalOf("m", other)).reason).toBe(
@@ -344,7 +352,7 @@ describe("a node that comes under the name of another, for a service of its own 
 
   test("is not pulled from", async () => {
     const serviceConfigs = [{ service: "remote", nodes: ["n"] }];
-    const gateway = await startGateway({ pushToken, serviceConfigs, pullInterval: 50 });
+    const gateway = await startGateway({ pushToken, serviceConfigs, pullIntervalMs: 50 });
     const node = await startNode([gateway], { name: "n", ...thief });
     await node.connected();
     expect((await nextEvent("config.pull.stop")).metadata).toMatchObject({
@@ -474,7 +482,7 @@ describe("a pushed FunConfig", () => {
     expect(gateway.nodes.failedConfigs.list()).toMatchObject([
       {
         requestType: "node",
-        faults: ["requestType must not be that of a function which the gateway's host program registered"],
+        faults: ["requestType must not be that of a function of the gateway's host program"],
       },
     ]);
     // Nor when it goes.
@@ -487,6 +495,7 @@ describe("the modules of a node, or of a gateway", () => {
   test("are all that a node's own functions can name", async () => {
     const start = (options: object) =>
       startServiceNode({
+        logger: false,
         name: "n",
         functions: [echo({})],
         cluster: link({ gateways: ["ws://127.0.0.1:1/node"] }),
@@ -560,11 +569,11 @@ const addressOff = Object.values(networkInterfaces())
 
 describe("beyond this machine", () => {
   const node = (options: object, url = "ws://192.0.2.7:4001/node") =>
-    startServiceNode({ name: "n", functions: [remote], cluster: link({ gateways: [url] }), ...options });
+    startServiceNode({ logger: false, name: "n", functions: [remote], cluster: link({ gateways: [url] }), ...options });
 
   test("a gateway must have a token and TLS, or say that it is insecure", async () => {
     const listen = { host: "0.0.0.0", port: 0 };
-    await expect(startGenApi({ cluster: link({ listen }) })).rejects.toMatchObject({
+    await expect(startGenApi({ logger: false, cluster: link({ listen }) })).rejects.toMatchObject({
       code: "invalid_option",
       message:
         "Invalid options of startGenApi: " +
@@ -572,10 +581,10 @@ describe("beyond this machine", () => {
         "cluster.listen.host must be a loopback address without cluster.listen.tls or cluster.insecure: true, " +
         'got "0.0.0.0"',
     });
-    await expect(startGenApi({ pushToken: secret, cluster: link({ listen }) })).rejects.toMatchObject({
+    await expect(startGenApi({ logger: false, pushToken: secret, cluster: link({ listen }) })).rejects.toMatchObject({
       message: expect.stringMatching(/^[^;]*without cluster\.listen\.tls or cluster\.insecure: true[^;]*$/),
     });
-    await expect(startGenApi({ cluster: link({ listen, insecure: true }) })).rejects.toMatchObject({
+    await expect(startGenApi({ logger: false, cluster: link({ listen, insecure: true }) })).rejects.toMatchObject({
       message: expect.stringMatching(/^[^;]*without a pushToken[^;]*$/),
     });
   });
@@ -604,14 +613,20 @@ describe("beyond this machine", () => {
       const options = { name: "n", functions: [remote], workerPool: { threads: 1 }, pushToken: secret };
       const strict = await startGateway({ listen, pushToken: secret });
       const refused = nextEvent("node.link.refuse");
-      keep(await startServiceNode({ ...options, cluster: link({ gateways: [url(strict)], insecure: true }) }));
+      keep(
+        await startServiceNode({
+          logger: false,
+          ...options,
+          cluster: link({ gateways: [url(strict)], insecure: true }),
+        }),
+      );
       expect((await refused).metadata).toMatchObject({
         status: 403,
-        reason: "without TLS, or insecure: true, only nodes on this machine are let in",
+        reason: "without TLS, or insecure: true, only nodes on this machine are admitted",
       });
       const open = await startGateway({ listen, pushToken: secret, cluster: link({ insecure: true }) });
       const through = keep(
-        await startServiceNode({ ...options, cluster: link({ gateways: [url(open)], insecure: true }) }),
+        await startServiceNode({ logger: false, ...options, cluster: link({ gateways: [url(open)], insecure: true }) }),
       );
       await through.connected();
       expect(await open.call(call)).toBe(1);
@@ -629,6 +644,7 @@ describe("beyond this machine", () => {
     const url = `wss://${addressOff}:${gateway.nodes.address?.port}/node`;
     const secure = keep(
       await startServiceNode({
+        logger: false,
         name: "n",
         functions: [remote],
         workerPool: { threads: 1 },
@@ -650,6 +666,7 @@ describe("TLS on a link", () => {
   const secureNode = async (gateway: { nodes: { address: { url: string } | undefined } }, name: string, tls: object) =>
     keep(
       await startServiceNode({
+        logger: false,
         name,
         functions: [remote],
         workerPool: { threads: 1 },
@@ -685,6 +702,7 @@ describe("TLS on a link", () => {
     const start = async () =>
       keep(
         await startServiceNode({
+          logger: false,
           name: "tokenless",
           functions: [remote],
           workerPool: { threads: 1 },

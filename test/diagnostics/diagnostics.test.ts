@@ -7,7 +7,7 @@ describe("statistics", () => {
   test("count every answer once, by its outcome, and what is open now", async () => {
     const gateway = keep(await startTestGateway({ workerPool: { threads: 1 } }));
     const client = await connectClient(urlOf(gateway));
-    expect(gateway.statistics()).toMatchObject({
+    expect(gateway.diagnostics.statistics()).toMatchObject({
       gateway: gateway.name,
       requests: { succeeded: 0, failed: {}, total: 0, inFlight: 0 },
       streams: { open: 0, started: 0 },
@@ -25,23 +25,26 @@ describe("statistics", () => {
       chunks.push(chunk);
     }
     expect(chunks).toEqual([1, 2, 3]);
-    await expect.poll(() => gateway.statistics().requests.inFlight).toBe(0);
-    const { requests, streams, eventLoop, uptimeMs } = gateway.statistics();
+    await expect.poll(() => gateway.diagnostics.statistics().requests.inFlight).toBe(0);
+    const { requests, streams, eventLoop, uptimeMs } = gateway.diagnostics.statistics();
     expect(requests).toMatchObject({
       succeeded: 3,
       failed: { invalid_argument: 1, failed: 1, not_found: 1 },
       total: 6,
     });
-    expect(streams).toEqual({ open: 0, started: 1 });
+    expect(streams).toEqual({ open: 0, started: 1, detached: 0, keptBytes: 0 });
     expect(eventLoop.activeMs).toBeGreaterThan(0);
     expect(uptimeMs).toBeGreaterThan(0);
     const quiet = gateway.stream({ service: "test", requestType: "quiet" });
     await quiet.next();
-    expect(gateway.statistics()).toMatchObject({ streams: { open: 1, started: 2 }, requests: { inFlight: 1 } });
+    expect(gateway.diagnostics.statistics()).toMatchObject({
+      streams: { open: 1, started: 2 },
+      requests: { inFlight: 1 },
+    });
     await quiet.return();
-    await expect.poll(() => gateway.statistics().streams).toEqual({ open: 0, started: 2 });
+    await expect.poll(() => gateway.diagnostics.statistics().streams).toMatchObject({ open: 0, started: 2 });
     await client.close();
-    await expect.poll(() => gateway.statistics().connections).toEqual({ open: 0, opened: 1 });
+    await expect.poll(() => gateway.diagnostics.statistics().connections).toEqual({ open: 0, opened: 1 });
   });
 });
 
@@ -88,7 +91,7 @@ describe("the way of a function's requests", () => {
         },
       }),
     );
-    const flow = gateway.callFlow("shop", "buy");
+    const flow = gateway.diagnostics.flow("shop", "buy");
     if (flow === "not_found") throw new Error("not found");
     expect(flow).toMatchObject({
       version: "1.2.0",
@@ -110,12 +113,12 @@ describe("the way of a function's requests", () => {
       "after_execute: m.echo may replace the Response",
     ]);
     expect(JSON.stringify(flow)).not.toContain(secret);
-    const second = gateway.callFlow("shop", "buy", "2.0.0");
+    const second = gateway.diagnostics.flow("shop", "buy", "2.0.0");
     expect(second).toMatchObject({ disabled: true, runsOn: "nodes" });
-    expect(gateway.callFlow("shop", "sell")).toBe("not_found");
-    expect(gateway.listCallFlows("shop")).toHaveLength(2);
-    expect(gateway.listCallFlows("other")).toEqual([]);
-    expect(gateway.cacheStatus()).toMatchObject({
+    expect(gateway.diagnostics.flow("shop", "sell")).toBe("not_found");
+    expect(gateway.diagnostics.flows("shop")).toHaveLength(2);
+    expect(gateway.diagnostics.flows("other")).toEqual([]);
+    expect(gateway.diagnostics.functions()).toMatchObject({
       count: 2,
       disabled: 1,
       services: { shop: 2 },
@@ -126,12 +129,12 @@ describe("the way of a function's requests", () => {
 
 test("the pools tell what they do, and that they are closed when the gateway has stopped", async () => {
   const gateway = await startTestGateway({ listen: false, workerPool: { threads: 1 } });
-  expect(gateway.poolStatus()).toMatchObject([
+  expect(gateway.diagnostics.pools()).toMatchObject([
     { name: "async_pool", state: "running" },
     { name: "stream_pool", state: "running" },
   ]);
   await gateway.stop();
-  expect(gateway.poolStatus()).toMatchObject([
+  expect(gateway.diagnostics.pools()).toMatchObject([
     { name: "async_pool", state: "closed" },
     { name: "stream_pool", state: "closed" },
   ]);

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { FunConfigInput, GenApiOptions, HostRequest, Runtime } from "gen-api";
+import type { FunConfigInput, Gateway, GatewayOptions, HostRequest } from "gen-api";
 import { isGenApiError } from "gen-api";
 import { describe, expect, test } from "vitest";
 import { startGateway, startNode } from "../support/cluster.ts";
@@ -77,7 +77,7 @@ const holding: readonly FunConfigInput[] = [
 ];
 
 /** What a request comes to, in the words of a dry run. */
-async function outcomeOf(gateway: Runtime, { config, request }: Case): Promise<string> {
+async function outcomeOf(gateway: Gateway, { config, request }: Case): Promise<string> {
   if (config.responseType !== "stream") {
     const { success, error_code = "no code" } = await gateway.request(request);
     return success ? "would_run" : error_code;
@@ -92,7 +92,7 @@ async function outcomeOf(gateway: Runtime, { config, request }: Case): Promise<s
 }
 
 /** A gateway with all functions, one of whose users has used up the limit, and a node that has none of them. */
-async function start(workerPool: GenApiOptions["workerPool"]): Promise<Runtime> {
+async function start(workerPool: GatewayOptions["workerPool"]): Promise<Gateway> {
   const gateway = await startGateway({
     modules,
     workerPool: { threads: 1, ...workerPool },
@@ -106,7 +106,7 @@ async function start(workerPool: GenApiOptions["workerPool"]): Promise<Runtime> 
 }
 
 /** Takes so many places in each of the pools. @returns how to free them */
-async function fill(gateway: Runtime, places: number): Promise<() => void> {
+async function fill(gateway: Gateway, places: number): Promise<() => void> {
   const controller = new AbortController();
   const { signal } = controller;
   for (let place = 0; place < places; place++) {
@@ -116,15 +116,15 @@ async function fill(gateway: Runtime, places: number): Promise<() => void> {
       .next()
       .catch(() => undefined);
   }
-  const isFull = () => gateway.poolStatus().every(({ inFlight, queued }) => inFlight + queued === places);
+  const isFull = () => gateway.diagnostics.pools().every(({ inFlight, queued }) => inFlight + queued === places);
   await expect.poll(isFull).toBe(true);
   return () => controller.abort();
 }
 
 /** Compares each dry run with what follows at once. @param began called when all requests are under way */
-async function compare(gateway: Runtime, began: () => void = () => undefined) {
+async function compare(gateway: Gateway, began: () => void = () => undefined) {
   const compared = cases.map((each) => {
-    const { outcome, isCertain } = gateway.inspectRequest(each.request);
+    const { outcome, isCertain } = gateway.diagnostics.inspectRequest(each.request);
     return { ...each, outcome, isCertain, really: outcomeOf(gateway, each) };
   });
   began();

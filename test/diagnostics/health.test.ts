@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type HealthFacts, healthOf } from "../../src/diagnostics/health.ts";
+import { type HealthFacts, healthOf, unreadyReasons } from "../../src/diagnostics/health.ts";
 import type { WorkerPoolStatus } from "../../src/worker/worker-pool-options.ts";
 
 const pool: WorkerPoolStatus = {
@@ -7,6 +7,7 @@ const pool: WorkerPoolStatus = {
   state: "running",
   threads: 2,
   readyThreads: 2,
+  oldThreads: 0,
   inFlight: 0,
   queued: 0,
   maxInFlight: 10,
@@ -20,6 +21,8 @@ const well: HealthFacts = {
   isDraining: false,
   isListening: true,
   pools: [pool],
+  cutOffBecause: null,
+  hasReadFunctions: true,
   missingServices: [],
   services: [],
   restarted: [],
@@ -53,6 +56,20 @@ describe("it is degraded,", () => {
     expect(judge({ missingServices: ["orders"], services })).toEqual(["degraded", false, "service_missing orders"]);
   });
 
+  test("and ready, while it is cut off from its nodes; not ready until it has read once what gateways share", () => {
+    expect(judge({ cutOffBecause: "nats: lost" })).toEqual(["degraded", true, "cut_off"]);
+    expect(judge({ hasReadFunctions: false })).toEqual(["degraded", false, "functions_not_read"]);
+    const reasons = unreadyReasons(healthOf({ ...well, cutOffBecause: "nats: the connection to NATS was lost" }));
+    expect(reasons).toEqual([
+      {
+        code: "cut_off",
+        subject: null,
+        message: "the gateway cannot reach its nodes and the other gateways: nats: the connection to NATS was lost",
+      },
+    ]);
+    expect(judge({ isRunning: false, cutOffBecause: "nats: lost" })).toEqual(["down", false, "stopped"]);
+  });
+
   test("and ready, when all nodes of a service are gone", () => {
     const services = [
       { service: "orders", hasLiveNodes: false },
@@ -63,7 +80,7 @@ describe("it is degraded,", () => {
   });
 
   test("when circuits are open, the queue is filling, or no thread takes what waits", () => {
-    const openCircuits = [{ module: "m", function: "f", isRefusing: true }];
+    const openCircuits = [{ module: "file:///m.js", moduleName: "m", function: "f", isRefusing: true }];
     expect(judge({ pools: [{ ...pool, openCircuits }] })).toEqual(["degraded", true, "circuit_open async_pool"]);
     expect(judge({ pools: [{ ...pool, queued: 80 }] })).toEqual(["ok", true]);
     expect(judge({ pools: [{ ...pool, queued: 81 }] })).toEqual(["degraded", true, "queue_filling async_pool"]);
@@ -82,7 +99,7 @@ describe("it is degraded,", () => {
 });
 
 test("of many reasons the worst comes first", () => {
-  const openCircuits = [{ module: "m", function: "f", isRefusing: true }];
+  const openCircuits = [{ module: "file:///m.js", moduleName: "m", function: "f", isRefusing: true }];
   const pools = [
     { ...pool, openCircuits },
     { ...pool, name: "stream_pool", state: "failed" as const },

@@ -1,4 +1,4 @@
-import type { FunConfigInput, GenApiOptions, InspectedRequest, Runtime } from "gen-api";
+import type { FunConfigInput, Gateway, GatewayOptions, HostRequest } from "gen-api";
 import { describe, expect, test, vi } from "vitest";
 import { keep, startGateway, startNode } from "../support/cluster.ts";
 import { startTestGateway } from "../support/gateway.ts";
@@ -34,20 +34,20 @@ const onWorker = (name: string, more: Partial<FunConfigInput> = {}) =>
   functionOf(name, { runOn: "worker", mfa: `m.${name}`, ...more });
 
 /** Until the cooldown of the one open circuit is over. */
-const halfOpen = (gateway: Pick<Runtime, "poolStatus">) =>
-  vi.waitUntil(() => gateway.poolStatus()[0]?.openCircuits.some(({ isRefusing }) => !isRefusing), {
+const halfOpen = (gateway: Pick<Gateway, "diagnostics">) =>
+  vi.waitUntil(() => gateway.diagnostics.pools()[0]?.openCircuits.some(({ isRefusing }) => !isRefusing), {
     timeout: 10_000,
     interval: 5,
   });
 
-async function start(functions: readonly FunConfigInput[], options: GenApiOptions = {}) {
+async function start(functions: readonly FunConfigInput[], options: GatewayOptions = {}) {
   const all = { ...modules, counter };
   return keep(
     await startTestGateway({ listen: false, modules: all, functions, workerPool: { threads: 1 }, ...options }),
   );
 }
 
-const ask = (requestType: string, more: Partial<InspectedRequest> = {}) => ({ service: "s", requestType, ...more });
+const ask = (requestType: string, more: Partial<HostRequest> = {}) => ({ service: "s", requestType, ...more });
 
 describe("a dry run says of a request", () => {
   test("what the request itself would be answered, stage for stage and word for word", async () => {
@@ -82,7 +82,7 @@ describe("a dry run says of a request", () => {
       ask("open", { trace: "none" as never }),
       ask(""),
     ]) {
-      const inspection = gateway.inspectRequest(request);
+      const inspection = gateway.diagnostics.inspectRequest(request);
       const response = await gateway.request(request);
       const expected = response.success ? ["would_run", null] : [response.error_code, response.error];
       expect([inspection.outcome, inspection.error]).toEqual(expected);
@@ -97,16 +97,16 @@ describe("a dry run says of a request", () => {
     });
     const request = ask("open", { userId: "7" });
     const left = () =>
-      gateway.inspectRequest(request).stages.find(({ stage }) => stage === "rate_limits")?.details.limits;
+      gateway.diagnostics.inspectRequest(request).stages.find(({ stage }) => stage === "rate_limits")?.details.limits;
     for (const remaining of [2, 2, 2]) expect(left()).toMatchObject([{ remaining }]);
     await gateway.request(request);
     expect(left()).toMatchObject([{ remaining: 1 }]);
     await gateway.request(request);
-    const refused = gateway.inspectRequest(request);
+    const refused = gateway.diagnostics.inspectRequest(request);
     const response = await gateway.request(request);
     expect(refused).toMatchObject({ outcome: "rate_limited", error: response.error });
     expect(refused.retryAfterMs).toBeGreaterThan(59_000);
-    expect(gateway.rlStatus("7")).toMatchObject([{ count: 2 }]);
+    expect(gateway.rateLimiter.status("7", undefined, "userId")).toMatchObject([{ count: 2 }]);
   });
 
   test("where functions of the user's have a say, and calls none of them", async () => {
@@ -120,18 +120,21 @@ describe("a dry run says of a request", () => {
       functionOf("resolved", { nodes: { module: "counter", function: "nodes" } }),
     ]);
     calls().length = 0;
-    const hooked = gateway.inspectRequest(ask("hooked"));
+    const hooked = gateway.diagnostics.inspectRequest(ask("hooked"));
     expect(hooked).toMatchObject({ outcome: "would_run", isCertain: false });
     const unknown = hooked.stages.flatMap(({ stage, verdict }) => (verdict === "unknown" ? [stage] : []));
     expect(unknown).toEqual(["before_execute", "permission_callback", "after_execute"]);
-    expect(gateway.inspectRequest(ask("resolved"))).toMatchObject({ isCertain: false });
-    gateway.callFlow("s", "resolved");
-    gateway.callFlow("s", "hooked");
+    expect(gateway.diagnostics.inspectRequest(ask("resolved"))).toMatchObject({ isCertain: false });
+    gateway.diagnostics.flow("s", "resolved");
+    gateway.diagnostics.flow("s", "hooked");
     expect(calls()).toEqual([]);
     // What the resolver has answered once is known from then on.
     await gateway.request(ask("resolved"));
     expect(calls()).toEqual(["resolver"]);
-    expect(gateway.inspectRequest(ask("resolved"))).toMatchObject({ outcome: "unavailable", isCertain: true });
+    expect(gateway.diagnostics.inspectRequest(ask("resolved"))).toMatchObject({
+      outcome: "unavailable",
+      isCertain: true,
+    });
   });
 
   test("that there is no room for another key, where failOpen is false", async () => {
@@ -144,30 +147,32 @@ describe("a dry run says of a request", () => {
     });
     for (const userId of ["a", "b", "c", "a"]) {
       const request = ask("open", { userId });
-      const inspection = gateway.inspectRequest(request);
+      const inspection = gateway.diagnostics.inspectRequest(request);
       const response = await gateway.request(request);
       expect(inspection.outcome).toBe(response.success ? "would_run" : response.error_code);
       expect(inspection.outcome).toBe(userId === "c" ? "rate_limited" : "would_run");
     }
-    const [limit] = gateway.rlStatus("c");
+    const [limit] = gateway.rateLimiter.status("c", undefined, "userId");
     expect(limit).toMatchObject({ count: 0, remaining: 5 });
     expect(limit?.retryAfterMs).toBeGreaterThan(0);
-    expect(gateway.rlStatus("a")).toMatchObject([{ retryAfterMs: 0 }]);
+    expect(gateway.rateLimiter.status("a", undefined, "userId")).toMatchObject([{ retryAfterMs: 0 }]);
   });
 
   test("that an open circuit refuses it, that it would be the trial, and that the trial is under way", async () => {
     const gateway = await start([onWorker("untilAborted", { requestInfo: true, timeout: 1_000 })], {
-      workerPool: { threads: 1, circuitBreakerThreshold: 1, circuitBreakerCooldown: 300 },
+      workerPool: { threads: 1, circuitBreakerThreshold: 1, circuitBreakerCooldownMs: 300 },
     });
     const request = ask("untilAborted");
     expect(await gateway.request(request)).toMatchObject({ error_code: "timeout" });
-    const inspection = gateway.inspectRequest(request);
+    // Its thread has to say first that it turned all the while: nobody else's work made the call late.
+    await expect.poll(() => gateway.diagnostics.pools().some(({ openCircuits }) => openCircuits.length > 0)).toBe(true);
+    const inspection = gateway.diagnostics.inspectRequest(request);
     expect(inspection).toMatchObject({ outcome: "unavailable", isCertain: true });
     expect(await gateway.request(request)).toMatchObject({ error_code: inspection.outcome });
     await halfOpen(gateway);
-    expect(gateway.inspectRequest(request)).toMatchObject({ outcome: "would_run" });
+    expect(gateway.diagnostics.inspectRequest(request)).toMatchObject({ outcome: "would_run" });
     const trial = gateway.request(request);
-    expect(gateway.inspectRequest(request)).toMatchObject({ outcome: "unavailable" });
+    expect(gateway.diagnostics.inspectRequest(request)).toMatchObject({ outcome: "unavailable" });
     expect(await gateway.request(request)).toMatchObject({ error_code: "unavailable" });
     expect(await trial).toMatchObject({ error_code: "timeout" });
   });
@@ -179,7 +184,7 @@ describe("a dry run says of a request", () => {
     );
     const controller = new AbortController();
     void gateway.request(ask("untilAborted"), { signal: controller.signal });
-    const inspection = gateway.inspectRequest(ask("nothing"));
+    const inspection = gateway.diagnostics.inspectRequest(ask("nothing"));
     expect(inspection).toMatchObject({ outcome: "would_run", isCertain: false });
     expect(inspection.stages.at(-1)).toMatchObject({
       stage: "execution",
@@ -195,7 +200,7 @@ describe("a dry run says of a request", () => {
       workerPool: { threads: 1, circuitBreakerThreshold: 1 },
     });
     await gateway.request(ask("boom"));
-    const inspection = gateway.inspectRequest(ask("again"));
+    const inspection = gateway.diagnostics.inspectRequest(ask("again"));
     expect(inspection).toMatchObject({ outcome: "retry_exhausted", isCertain: false });
     expect(inspection.stages.at(-1)).toMatchObject({
       verdict: "refuses",
@@ -211,7 +216,7 @@ describe("a dry run says of a request", () => {
     const gateway = await start([
       functionOf("mended", { checkPermission: { role: ["admin"] }, afterExecute: "m.toSuccess" }),
     ]);
-    const inspection = gateway.inspectRequest(ask("mended"));
+    const inspection = gateway.diagnostics.inspectRequest(ask("mended"));
     expect(inspection).toMatchObject({ outcome: "permission_denied", isCertain: false });
     expect(inspection.stages.slice(1)).toMatchObject([
       { stage: "permission", verdict: "refuses" },
@@ -226,7 +231,7 @@ describe("a dry run says of a request", () => {
     });
     gateway.rateLimiter.check("2001:0DB8::1", "global", "ipAddress");
     gateway.rateLimiter.check("10.0.0.1", "global", "ipAddress");
-    const outcomeFrom = (ipAddress: string) => gateway.inspectRequest(ask("open", { ipAddress })).outcome;
+    const outcomeFrom = (ipAddress: string) => gateway.diagnostics.inspectRequest(ask("open", { ipAddress })).outcome;
     for (const refused of [
       "2001:db8::1",
       "2001:DB8::2",
@@ -252,22 +257,22 @@ describe("a dry run says of a request", () => {
 
   test("that a permission callback whose circuit is open cannot be asked, and may be asked again afterwards", async () => {
     const gateway = await start([onWorker("echo", { permissionCallback: "m.boom" })], {
-      workerPool: { threads: 1, circuitBreakerThreshold: 1, circuitBreakerCooldown: 300 },
+      workerPool: { threads: 1, circuitBreakerThreshold: 1, circuitBreakerCooldownMs: 300 },
     });
     const request = ask("echo", { args: { msg: "x" } });
-    expect(gateway.inspectRequest(request)).toMatchObject({ outcome: "would_run", isCertain: false });
+    expect(gateway.diagnostics.inspectRequest(request)).toMatchObject({ outcome: "would_run", isCertain: false });
     expect(await gateway.request(request)).toMatchObject({ error_code: "permission_denied" });
-    const inspection = gateway.inspectRequest(request);
+    const inspection = gateway.diagnostics.inspectRequest(request);
     expect(inspection).toMatchObject({ outcome: "unavailable", isCertain: true });
     expect(inspection.stages.at(-1)).toMatchObject({ stage: "permission_callback", verdict: "refuses" });
     expect(await gateway.request(request)).toMatchObject({ error_code: "unavailable" });
     await halfOpen(gateway);
-    expect(gateway.inspectRequest(request)).toMatchObject({ outcome: "would_run", isCertain: false });
+    expect(gateway.diagnostics.inspectRequest(request)).toMatchObject({ outcome: "would_run", isCertain: false });
   });
 
   test("what is wrong with it, where it is none or its identity is none", async () => {
     const gateway = await start([functionOf("admins", { checkPermission: { role: ["admin"] } })]);
-    const inspect = (request: unknown) => () => gateway.inspectRequest(request as InspectedRequest);
+    const inspect = (request: unknown) => () => gateway.diagnostics.inspectRequest(request as HostRequest);
     const fault = (message: string) => expect.objectContaining({ code: "invalid_request", message });
     expect(inspect(null)).toThrow(fault("The request must be a map, got null"));
     expect(inspect([])).toThrow(fault("The request must be a map, got list"));
@@ -281,7 +286,7 @@ describe("a dry run says of a request", () => {
   test("that the gateway drains", async () => {
     const gateway = await start([functionOf("open")]);
     await gateway.stop();
-    expect(gateway.inspectRequest(ask("open"))).toMatchObject({ outcome: "unavailable" });
+    expect(gateway.diagnostics.inspectRequest(ask("open"))).toMatchObject({ outcome: "unavailable" });
   });
 });
 
@@ -292,18 +297,18 @@ describe("of a function on nodes", () => {
 
   test("it says that no node lives, and which one it would be, without taking its turn", async () => {
     const gateway = await startGateway({ functions: functions("roundRobin") });
-    expect(gateway.inspectRequest(ask("f"))).toMatchObject({ outcome: "unavailable" });
+    expect(gateway.diagnostics.inspectRequest(ask("f"))).toMatchObject({ outcome: "unavailable" });
     const node = { service: "s", modules, functions: [], pushOnStartup: false };
     for (const name of ["a", "b"]) await startNode([gateway], { ...node, name });
     for (const name of ["a", "b"]) await gateway.nodes.whenUp(name);
     const selected = () =>
-      gateway.inspectRequest(ask("f")).stages.find(({ stage }) => stage === "nodes")?.details.selected;
+      gateway.diagnostics.inspectRequest(ask("f")).stages.find(({ stage }) => stage === "nodes")?.details.selected;
     expect([selected(), selected(), selected()]).toEqual(["a", "a", "a"]);
-    const { stages, isCertain } = gateway.inspectRequest(ask("f"));
+    const { stages, isCertain } = gateway.diagnostics.inspectRequest(ask("f"));
     expect([stages.at(-1)?.verdict, isCertain]).toEqual(["unknown", false]);
     await gateway.request(ask("f"));
     expect([selected(), selected()]).toEqual(["b", "b"]);
-    expect(gateway.clusterView().nodes.map(({ node: name, state }) => [name, state])).toEqual([
+    expect(gateway.diagnostics.cluster().nodes.map(({ node: name, state }) => [name, state])).toEqual([
       ["a", "up"],
       ["b", "up"],
     ]);

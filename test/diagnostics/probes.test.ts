@@ -27,7 +27,7 @@ test("it is alive but not ready while an expected service is missing", async () 
     status: 503,
     json: { ready: false, reasons: [{ code: "service_missing", subject: "orders" }] },
   });
-  expect(gateway.health()).toMatchObject({ status: "degraded", isReady: false });
+  expect(gateway.diagnostics.health()).toMatchObject({ status: "degraded", isReady: false });
 });
 
 test("on a host's own server the host hands over the probes, which say that the gateway drains", async () => {
@@ -46,6 +46,6 @@ test("on a host's own server the host hands over the probes, which say that the 
   expect(await send(to, "/healthz")).toMatchObject({ status: 200 });
   expect(await call).toMatchObject({ success: true });
   await stopped;
-  expect(gateway.health()).toMatchObject({ status: "down", isReady: false });
+  expect(gateway.diagnostics.health()).toMatchObject({ status: "down", isReady: false });
   server.close();
 });

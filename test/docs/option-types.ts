@@ -2,16 +2,21 @@ import type {
   AdminOptions,
   ApiRateLimit,
   ChannelOptions,
-  GenApiOptions,
+  DrainOptions,
+  FrameLimit,
+  GatewayOptions,
   HeartbeatOptions,
+  IdempotencyOptions,
   IntensityOptions,
   ProgramOptions,
   RateLimiterOptions,
   ServiceConfigInput,
   ServiceNodeOptions,
   SocketOptions,
+  StreamsOptions,
   WorkerPoolOptions,
 } from "gen-api";
+
 import type { GatewayLinkOptions, NodeLinkOptions } from "gen-api/link";
 import type { MetricsOptions } from "gen-api/metrics";
 import type { NatsOptions } from "gen-api/nats";
@@ -22,9 +27,13 @@ export interface OptionTables {
   Programs: ProgramOptions;
   workerPool: WorkerPoolOptions;
   intensity: IntensityOptions;
-  startGenApi: Omit<GenApiOptions, keyof ProgramOptions>;
+  startGenApi: Omit<GatewayOptions, keyof ProgramOptions>;
   socket: SocketOptions;
+  frameLimit: FrameLimit;
   channels: ChannelOptions;
+  drain: DrainOptions;
+  streams: StreamsOptions;
+  idempotency: IdempotencyOptions;
   rateLimiter: RateLimiterOptions;
   limits: ApiRateLimit;
   heartbeat: HeartbeatOptions;

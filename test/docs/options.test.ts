@@ -3,11 +3,11 @@ import ts from "typescript";
 import { describe, expect, test } from "vitest";
 import { resolveGatewayLink, resolveNodeLink } from "../../src/node/link/link-options.ts";
 import { natsSettings } from "../../src/node/nats/nats-options.ts";
-import { rateLimiterDefaults } from "../../src/policy/rate-limiter-options.ts";
-import { adminSchema } from "../../src/runtime/admin-options.ts";
-import { channelSchema } from "../../src/runtime/client-options.ts";
-import { resolveOptions } from "../../src/runtime/options.ts";
-import { resolveServiceNodeOptions } from "../../src/runtime/service-node-options.ts";
+import { rateLimiterDefaults } from "../../src/policy/rate-limiter/rate-limiter-options.ts";
+import { adminSchema } from "../../src/runtime/options/admin-options.ts";
+import { channelSchema } from "../../src/runtime/options/client-options.ts";
+import { resolveOptions } from "../../src/runtime/options/options.ts";
+import { resolveServiceNodeOptions } from "../../src/runtime/options/service-node-options.ts";
 import type { OptionTables } from "./option-types.ts";
 import { defaultsUnder, readPage } from "./tables.ts";
 
@@ -43,7 +43,9 @@ const defaults: Partial<Record<keyof OptionTables, object>> = {
   intensity: gateway.intensity,
   startGenApi: gateway,
   socket: gateway.socket,
+  frameLimit: gateway.socket.frameLimit,
   channels: channelSchema.parse({ topic: "api:*" }),
+  drain: gateway.drain,
   rateLimiter: rateLimiterDefaults,
   heartbeat: gateway.heartbeat,
   admin: adminSchema.parse({ listen: "127.0.0.1:4001", token: "only-for-this-test" }),

@@ -1,10 +1,13 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { connectRaw } from "../support/raw-client.ts";
+import { WebSocket } from "ws";
+import { connectRaw } from "../support/network/raw-client.ts";
+import { typescriptBlocks } from "./blocks.ts";
 
 // All pages are in one file, one after the other: their examples listen on the same port.
 const root = new URL("../..", import.meta.url).pathname;
@@ -15,14 +18,15 @@ class Page {
   #folder = "";
   readonly #running: ChildProcess[] = [];
 
-  constructor(name: string) {
-    this.text = readFileSync(join(root, name), "utf8");
+  /** @param names the page, and those whose programs go on with its files */
+  constructor(...names: string[]) {
+    this.text = names.map((name) => readFileSync(join(root, name), "utf8")).join("\n");
   }
 
   compile(): void {
     this.#folder = mkdtempSync(join(root, ".readme-"));
-    const blocks = [...this.text.matchAll(/```ts\n\/\/ (\S+\.ts)\n([\s\S]*?)```/g)];
-    for (const [, name = "", code = ""] of blocks) writeFileSync(join(this.#folder, name), code);
+    const blocks = typescriptBlocks(this.text);
+    for (const { name, code } of blocks) writeFileSync(join(this.#folder, name), code);
     const compilerOptions = {
       noEmit: false,
       outDir: this.#folder,
@@ -33,13 +37,16 @@ class Page {
       // What an example does not use of what it makes, its reader does.
       noUnusedLocals: false,
     };
-    const config = { extends: "../tsconfig.json", compilerOptions, files: blocks.map(([, name]) => name), include: [] };
+    const config = { extends: "../tsconfig.json", compilerOptions, files: blocks.map(({ name }) => name), include: [] };
     writeFileSync(join(this.#folder, "tsconfig.json"), JSON.stringify(config));
     execFileSync(join(root, "node_modules/.bin/tsc"), ["-p", this.#folder], { stdio: "inherit" });
   }
 
-  start(name: string) {
-    const child = spawn(process.execPath, [join(this.#folder, name)], { stdio: ["ignore", "pipe", "inherit"] });
+  start(name: string, env: Record<string, string> = {}) {
+    const child = spawn(process.execPath, [join(this.#folder, name)], {
+      stdio: ["ignore", "pipe", "inherit"],
+      env: { ...process.env, ...env },
+    });
     this.#running.push(child);
     return { child, lines: createInterface(child.stdout)[Symbol.asyncIterator]() };
   }
@@ -53,6 +60,14 @@ class Page {
     return printed;
   }
 
+  /** Runs a command in the page's folder. @returns what it prints; a failure throws it */
+  run(command: string, ...args: string[]): string {
+    const env = { ...process.env, NODE_TEST_CONTEXT: undefined, NO_COLOR: "1", FORCE_COLOR: undefined };
+    const { status, stdout, stderr } = spawnSync(command, args, { cwd: this.#folder, encoding: "utf8", env });
+    if (status !== 0) throw new Error(`${command} ${args.join(" ")} ended with ${status}:\n${stdout}${stderr}`);
+    return stdout;
+  }
+
   killAll(): void {
     for (const child of this.#running.splice(0)) child.kill("SIGKILL");
   }
@@ -62,8 +77,8 @@ class Page {
   }
 }
 
-describe("the README's", () => {
-  const readme = new Page("README.md");
+describe("the README's, and the tour's that goes on from there,", () => {
+  const readme = new Page("README.md", "docs/tour.md");
   beforeAll(() => readme.compile(), 60_000);
   afterEach(() => readme.killAll());
   afterAll(() => readme.delete());
@@ -75,7 +90,7 @@ describe("the README's", () => {
     const line = (await client.lines.next()).value;
     expect(readme.text.replaceAll(/\s+/g, " ")).toContain(`It prints \`${line}\``);
     expect(await once(client.child, "exit")).toEqual([0, null]);
-    server.child.kill("SIGTERM");
+    server.child.kill("SIGINT");
     expect(await once(server.child, "exit")).toEqual([0, null]);
   });
 
@@ -83,13 +98,10 @@ describe("the README's", () => {
     const node = readme.start("node.js");
     const gateway = readme.start("gateway.js");
     expect((await gateway.lines.next()).value).toBe("listening on ws://127.0.0.1:4000/socket");
-    let line = "";
-    // Until the node has pushed its functions they are unavailable.
-    do {
-      const client = readme.start("client.js");
-      line = (await client.lines.next()).value;
-      expect(await once(client.child, "exit")).toEqual([0, null]);
-    } while (line === "req_1 Service temporarily unavailable");
+    // Until the node has pushed its functions they are unavailable, and the program ends with that.
+    let line: string | undefined;
+    do line = (await readme.start("client.js").lines.next()).value;
+    while (line === undefined);
     expect(readme.text).toContain(`\`${line}\``);
     for (const { child } of [gateway, node]) {
       child.kill("SIGTERM");
@@ -104,7 +116,7 @@ describe("the README's", () => {
   });
 
   test("index of documents lists each of them, and no other", () => {
-    const [, index = ""] = readme.text.split("## Documentation");
+    const [, index = ""] = readFileSync(join(root, "README.md"), "utf8").split("## Documentation");
     const linked = Array.from(index.matchAll(/\(docs\/([\w-]+\.md)\)/g), ([, name]) => name);
     const pages = readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md"));
     expect(linked.sort()).toEqual(pages.sort());
@@ -140,9 +152,96 @@ describe("of docs/functions.md,", () => {
     expect(functions.text).toContain(`It prints\n\n\`\`\`text\n${lines.join("\n")}\n\`\`\``);
   });
 
+  test("a function that calls another, as it is written, prints what the page says", async () => {
+    const [total] = await functions.printed("total.js");
+    expect(functions.text).toContain(`It prints \`${total}\`.`);
+  });
+
   test("the handler that is called as a function returns its result", async () => {
     expect(await functions.printed("handler.js")).toEqual(["{ title: 'Write', tags: [], due: null }"]);
   });
+});
+
+describe("of docs/tenants.md,", () => {
+  const tenants = new Page("docs/tenants.md");
+  beforeAll(() => tenants.compile(), 60_000);
+  afterEach(() => tenants.killAll());
+  afterAll(() => tenants.delete());
+
+  test("the gateway and two of its clients, as they are written, print what the page says", async () => {
+    const lines = await tenants.printed("two-tenants.js");
+    expect(tenants.text).toContain(`It prints\n\n\`\`\`text\n${lines.join("\n")}\n\`\`\``);
+  });
+});
+
+describe("of docs/testing.md,", () => {
+  const testing = new Page("docs/testing.md");
+  beforeAll(() => testing.compile(), 60_000);
+  afterAll(() => testing.delete());
+
+  test("the tests for Node's runner pass, as they are written", () => {
+    const output = testing.run(process.execPath, "--test", "--test-reporter=tap");
+    expect(output).toMatch(/^# pass 8$/m);
+    expect(output).toMatch(/^# fail 0$/m);
+  }, 60_000);
+
+  test("so does the one for vitest", () => {
+    const vitest = join(root, "node_modules/vitest/vitest.mjs");
+    // The test starts threads: on a busy machine that takes more than the five seconds that vitest gives it.
+    expect(testing.run(process.execPath, vitest, "run", "--testTimeout=30000", "shop.spec.js")).toMatch(
+      /Tests +1 passed/,
+    );
+  }, 60_000);
+});
+
+describe("of docs/kubernetes.md,", () => {
+  const kubernetes = new Page("docs/kubernetes.md");
+  beforeAll(() => kubernetes.compile(), 60_000);
+  afterEach(() => kubernetes.killAll());
+  afterAll(() => kubernetes.delete());
+
+  /** What a probe is answered; 0 while nobody listens. */
+  const probe = (url: string) =>
+    fetch(`http://127.0.0.1:${url}`).then(
+      ({ status }) => status,
+      () => 0,
+    );
+  const answered = async (url: string, status: number) => {
+    while ((await probe(url)) !== status) await new Promise((resolve) => setTimeout(resolve, 50));
+  };
+
+  test("the programs, as they are written, answer their probes, drain on SIGTERM and end", async () => {
+    const env = { PUSH_TOKEN: "a secret of the tests", GEN_API_ADMIN_TOKEN: "at-least-16-characters" };
+    const gateway = kubernetes.start("gateway.js", env);
+    await answered("4000/healthz", 200);
+    expect(await probe("4000/readyz")).toBe(503);
+    const node = kubernetes.start("node.js", { ...env, GATEWAYS: "ws://127.0.0.1:4001/node" });
+    await answered("8080/readyz", 200);
+    await answered("4000/readyz", 200);
+    expect(await probe("8080/healthz")).toBe(200);
+    const tool = [join(root, "dist/cli/main.js"), "health", "--admin", "127.0.0.1:4002"];
+    execFileSync(process.execPath, tool, { env: { ...process.env, ...env } });
+
+    const client = await connectRaw("ws://127.0.0.1:4000/socket/websocket?vsn=2.0.0");
+    await client.join("api:a");
+    const price = async (id: string) => {
+      const request = { service: "order_service", request_type: "price", request_id: id, args: { count: 2 } };
+      client.send(["1", id, "api:a", "api", request]);
+      const [, , , , response] = await client.next(([, , , event]) => event === "api");
+      return response;
+    };
+    expect(await price("2")).toMatchObject({ success: true, result: { total: 4 } });
+    gateway.child.kill("SIGTERM");
+    await answered("4000/readyz", 503);
+    // It still serves while others learn that it goes.
+    expect(await probe("4000/healthz")).toBe(200);
+    expect(await price("3")).toMatchObject({ success: true });
+    expect(await once(gateway.child, "exit")).toEqual([0, null]);
+    await answered("8080/readyz", 503);
+    expect(await probe("8080/healthz")).toBe(200);
+    node.child.kill("SIGTERM");
+    expect(await once(node.child, "exit")).toEqual([0, null]);
+  }, 60_000);
 });
 
 describe("of docs/clients.md,", () => {
@@ -159,6 +258,55 @@ describe("of docs/clients.md,", () => {
     while (line?.startsWith("not connected")) line = (await client.lines.next()).value;
     expect(clients.text).toContain(`It prints \`${line}\``);
     expect(await once(client.child, "exit")).toEqual([0, null]);
+    gateway.child.kill("SIGTERM");
+    expect(await once(gateway.child, "exit")).toEqual([0, null]);
+  });
+
+  test("the check of tokens, as it is written, lets in who has a good one and refuses all others with 403", async () => {
+    const secret = "a secret of the test, of at least 32 bytes";
+    const gateway = clients.start("tokens.js", { JWT_SECRET: secret });
+    const now = Math.floor(Date.now() / 1_000);
+    const base64 = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
+    const token = (claims: object, key = secret) => {
+      const text = `${base64({ alg: "HS256", typ: "JWT" })}.${base64(claims)}`;
+      return `${text}.${createHmac("sha256", key).update(text).digest("base64url")}`;
+    };
+    const logged = async (event: string) => {
+      for (;;) {
+        const { value = expect.fail(`no ${event}`) } = await gateway.lines.next();
+        const line = JSON.parse(value) as { event: string; level: number; status: number; reason: string };
+        if (line.event === event) return line;
+      }
+    };
+    await logged("config.batch_add");
+    const connect = (authToken: string) => {
+      const encoded = Buffer.from(authToken).toString("base64url");
+      const protocols = ["phoenix", `base64url.bearer.phx.${encoded}`];
+      const socket = new WebSocket("ws://127.0.0.1:4000/socket/websocket?vsn=2.0.0", protocols);
+      socket.on("error", () => undefined);
+      return new Promise<boolean>((resolve) => {
+        socket.once("close", () => resolve(false));
+        socket.once("open", () => {
+          resolve(true);
+          socket.close();
+        });
+      });
+    };
+    const good = { sub: "1", exp: now + 60 };
+    let isOpen = false;
+    // It does not listen yet at first.
+    while (!isOpen) isOpen = await connect(token(good));
+    const cases = [
+      [token({ ...good, exp: now - 60 }), "ERR_JWT_EXPIRED"],
+      [token(good, "another secret, of another issuer"), "ERR_JWS_SIGNATURE_VERIFICATION_FAILED"],
+      [token({ sub: "1" }), "ERR_JWT_CLAIM_VALIDATION_FAILED"],
+      ["not a token", "ERR_JWS_INVALID"],
+      ["", "ERR_JWS_INVALID"],
+    ] as const;
+    for (const [bad, reason] of cases) {
+      expect(await connect(bad)).toBe(false);
+      expect(await logged("connection.refuse")).toMatchObject({ level: 30, status: 403, reason });
+    }
     gateway.child.kill("SIGTERM");
     expect(await once(gateway.child, "exit")).toEqual([0, null]);
   });
@@ -270,8 +418,19 @@ describe("of docs/operating.md,", () => {
     const source = readFileSync(join(root, "src/diagnostics/health.ts"), "utf8");
     const [, union = ""] = /export type HealthCode =([^;]*);/.exec(source) ?? [];
     const codes = [...union.matchAll(/"(\w+)"/g)].map(([, code]) => code);
-    expect(codes).toHaveLength(11);
+    expect(codes).toHaveLength(13);
     for (const code of codes) expect(operating.text).toContain(`\`${code}\``);
+  });
+});
+
+describe("of docs/reloading.md,", () => {
+  const reloading = new Page("docs/reloading.md");
+  beforeAll(() => reloading.compile(), 60_000);
+  afterAll(() => reloading.delete());
+
+  test("the program, as it is written, prints what the page says", async () => {
+    const lines = await reloading.printed("reload.js");
+    expect(reloading.text).toContain(`It prints\n\n\`\`\`text\n${lines.join("\n")}\n\`\`\``);
   });
 });
 
@@ -316,5 +475,32 @@ describe("of docs/inspecting.md,", () => {
     expect(printed).toContain("config_cache");
     expect(inspecting.text).toContain(`It prints\n\n\`\`\`text\n${printed}\`\`\``);
     expect(child.exitCode ?? (await once(child, "exit"))[0]).toBe(0);
+  });
+});
+
+describe("of docs/otp.md,", () => {
+  const page = new Page("docs/otp.md");
+  beforeAll(() => page.compile(), 60_000);
+  afterEach(() => page.killAll());
+  afterAll(() => page.delete());
+
+  test("the programs, as they are written, print what the page says, and end", async () => {
+    expect(page.text).toContain(`It prints \`${(await page.printed("first.js")).join("\n")}\`.`);
+    expect(page.text).toContain(`It prints\n\n\`\`\`text\n${(await page.printed("shop.js")).join("\n")}\n\`\`\``);
+    const [price, ids] = await page.printed("gateway.js");
+    expect(page.text).toContain(`It prints \`${price}\`, then \`${ids}\`.`);
+  });
+});
+
+describe("of docs/client.md,", () => {
+  const page = new Page("docs/client.md");
+  beforeAll(() => page.compile(), 60_000);
+  afterEach(() => page.killAll());
+  afterAll(() => page.delete());
+
+  test("the program, as it is written, prints what the page says, and ends", async () => {
+    const gateway = page.start("gateway.js");
+    expect((await gateway.lines.next()).value).toBe("listening on ws://127.0.0.1:4000/socket");
+    expect(page.text).toContain(`It prints\n\n\`\`\`text\n${(await page.printed("program.js")).join("\n")}\n\`\`\``);
   });
 });

@@ -1,14 +1,14 @@
-import { type GenApiOptions, type Runtime, startGenApi } from "gen-api";
+import { type Gateway, type GatewayOptions, startGenApi } from "gen-api";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import service from "../fixtures/admission.js";
 import { urlOf } from "../support/gateway.ts";
+import { connectRaw, type Frame } from "../support/network/raw-client.ts";
 import { Notes } from "../support/notes.ts";
 import { type Client, connectClient } from "../support/phoenix-client.ts";
-import { connectRaw, type Frame } from "../support/raw-client.ts";
 import { recordEvents } from "../support/record-events.ts";
 
 let notes: Notes;
-let gateway: Runtime | undefined;
+let gateway: Gateway | undefined;
 let client: Client;
 beforeEach(() => {
   notes = new Notes();
@@ -19,8 +19,9 @@ afterEach(async () => {
   notes[Symbol.dispose]();
 });
 
-async function start(workerPool: GenApiOptions["workerPool"] = {}) {
+async function start(workerPool: GatewayOptions["workerPool"] = {}) {
   gateway = await startGenApi({
+    logger: false,
     listen: { port: 0 },
     channels: [{ topic: "api:*", event: "api" }],
     functions: [service],
@@ -29,7 +30,7 @@ async function start(workerPool: GenApiOptions["workerPool"] = {}) {
   client = await connect();
 }
 
-const connect = () => connectClient(urlOf(gateway as Runtime), { service: "admission" });
+const connect = () => connectClient(urlOf(gateway as Gateway), { service: "admission" });
 
 /** Starts a function that waits, and resolves when it runs. */
 async function waiting(requestType: string, name: string, by = client) {
@@ -47,9 +48,9 @@ const unavailable = {
 };
 const identity = { program: "gen_api@127.0.0.1", pool: "async_pool", service: "admission" };
 
-describe("a pool with two places and a queue of one", () => {
+describe("a client with two places of a pool of four, and a queue of one", () => {
   test.each(["sync", "async"])("refuses the next %s call at once, and answers all others", async (responseType) => {
-    await start({ asyncPoolSize: 2, maxQueueSize: 1 });
+    await start({ asyncPoolSize: 4, maxQueueSize: 1 });
     using events = recordEvents("worker_pool.task.rejected");
     const requestType = `worker_${responseType}`;
     const first = await waiting(requestType, "first");
@@ -129,7 +130,7 @@ describe("a function's circuit", () => {
   }
 
   test("opens after 3 failures in a row; its calls are refused without running; a trial closes it", async () => {
-    await start({ circuitBreakerThreshold: 3, circuitBreakerCooldown: 400 });
+    await start({ circuitBreakerThreshold: 3, circuitBreakerCooldownMs: 400 });
     using events = recordEvents(...circuit);
     using rejected = recordEvents("worker_pool.task.rejected");
     const target = { ...identity, request_type: "moody" };
@@ -172,7 +173,7 @@ describe("a function's circuit", () => {
   });
 
   test("stays open when its trial fails", async () => {
-    await start({ circuitBreakerThreshold: 2, circuitBreakerCooldown: 200 });
+    await start({ circuitBreakerThreshold: 2, circuitBreakerCooldownMs: 200 });
     using events = recordEvents(...circuit);
     for (let failure = 0; failure < 2; failure++) expect(await codeOf(moody("bad"))).toBe("internal");
     notes.heard.length = 0;
@@ -228,7 +229,7 @@ describe.each(["worker", "main"])("on the %s thread, a client", (runOn) => {
     "cancels a %s call: the reply, then `cancelled`, and its signal aborts",
     async (type) => {
       await start();
-      const raw = await connectRaw(`${urlOf(gateway as Runtime)}/websocket?vsn=2.0.0`);
+      const raw = await connectRaw(`${urlOf(gateway as Gateway)}/websocket?vsn=2.0.0`);
       await raw.join("api:x", "1");
       const requestType = `${runOn}_${type}`;
       const request = { service: "admission", request_type: requestType, request_id: "a", args: { name: "it" } };

@@ -1,9 +1,9 @@
-import type { Runtime } from "gen-api";
+import type { Gateway } from "gen-api";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startTestGateway, urlOf } from "../support/gateway.ts";
 import { connectClient } from "../support/phoenix-client.ts";
 
-let gateway: Runtime;
+let gateway: Gateway;
 beforeAll(async () => {
   gateway = await startTestGateway();
 });

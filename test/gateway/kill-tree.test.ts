@@ -1,7 +1,7 @@
-import type { Runtime, TreeNode } from "gen-api";
+import type { Gateway, TreeNode } from "gen-api";
 import { afterEach, describe, expect, test } from "vitest";
 import type { AnyActorRef } from "xstate";
-import { kill } from "../../dist/actor/exit.js";
+import { kill } from "../../dist/actor/lifecycle/exit.js";
 import { startTestGateway, urlOf } from "../support/gateway.ts";
 import { named, watchActors } from "../support/living-actors.ts";
 import { type Answer, type Client, connectClient } from "../support/phoenix-client.ts";
@@ -12,14 +12,14 @@ async function startInspected() {
   return { gateway: await startTestGateway({ inspect }), living };
 }
 
-let running: Runtime | undefined;
+let running: Gateway | undefined;
 const clients: Client[] = [];
 afterEach(async () => {
   for (const client of clients.splice(0)) await client.close();
   await running?.stop();
 });
 
-async function connect(gateway: Runtime) {
+async function connect(gateway: Gateway) {
   const client = await connectClient(urlOf(gateway));
   clients.push(client);
   let closes = 0;

@@ -48,12 +48,12 @@ describe("stopping", () => {
     const onMain = client.request("wait_on_main");
     await client.request("on_main", { msg: 1 });
     const stopped = gateway.stop({ drainMs: 20_000 });
-    expect((await client.request("echo", { msg: 1 })).response.error_code).toBe("unavailable");
-    expect((await onWorker).response.result).toBe("slept 200");
-    const released = gateway.configCache.count;
-    expect(released).toBeGreaterThan(0);
+    // Sent before the client knows that the gateway stops; afterwards it would hold them back.
+    const late = client.request("echo", { msg: 1 });
     client.channel.push("cancel", { request_id: "r2" });
+    expect((await late).response.error_code).toBe("unavailable");
     expect((await onMain).response.error_code).toBe("cancelled");
+    expect((await onWorker).response.result).toBe("slept 200");
     expect(await stopped).toEqual({ reason: "stopped" });
     expect(await closed).toBe(1012);
     await client.close();

@@ -1,14 +1,15 @@
 import fc from "fast-check";
-import { type Runtime, startGenApi } from "gen-api";
+import { type Gateway, startGenApi } from "gen-api";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import service, { deadlyTypes, harmlessTypes } from "../fixtures/one-answer.js";
 import { urlOf } from "../support/gateway.ts";
-import { connectRaw, type Frame, type RawClient } from "../support/raw-client.ts";
+import { connectRaw, type Frame, type RawClient } from "../support/network/raw-client.ts";
 
-let gateway: Runtime;
+let gateway: Gateway;
 let client: RawClient;
 beforeAll(async () => {
   gateway = await startGenApi({
+    logger: false,
     listen: { port: 0 },
     channels: [{ topic: "api:*", event: "api" }],
     functions: [service],

@@ -1,12 +1,20 @@
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { startTestGateway, urlOf } from "../support/gateway.ts";
 import { connectClient } from "../support/phoenix-client.ts";
 import { SimulatedClock } from "../support/simulated-clock.ts";
 
 const twoPerUser = { key: "userId", maxRequests: 2, windowMs: 60_000 };
 
+const clocks: SimulatedClock[] = [];
+
+afterEach(() => {
+  // A socket that was to close when it is idle, and was closed before, looks once more.
+  for (const clock of clocks.splice(0)) clock.advance(1_000);
+});
+
 async function start(rateLimiter: object, more: object = {}) {
   const clock = new SimulatedClock();
+  clocks.push(clock);
   const gateway = await startTestGateway({ rateLimiter, clock, ...more });
   const client = (userId: string) => connectClient(urlOf(gateway), { params: { user_id: userId } });
   return { clock, gateway, client };
@@ -80,14 +88,17 @@ describe("the host", () => {
     await using alice = await client("alice");
     const outcome = async () => (await alice.request("on_main", { msg: 1 })).response.error_code ?? "ok";
     expect([await outcome(), await outcome(), await outcome()]).toEqual(["ok", "ok", "rate_limited"]);
-    expect(gateway.rlStatus("alice")).toMatchObject([{ count: 2, remaining: 0, maxRequests: 2 }]);
-    expect(await gateway.rlGlobal([{ ...twoPerUser, maxRequests: 3 }])).toMatchObject([{ maxRequests: 3 }]);
+    expect(gateway.rateLimiter.status("alice", undefined, "userId")).toMatchObject([
+      { count: 2, remaining: 0, maxRequests: 2 },
+    ]);
+    await gateway.rateLimiter.setGlobalLimits([{ ...twoPerUser, maxRequests: 3 }]);
+    expect(gateway.rateLimiter.getGlobalLimits()).toMatchObject([{ maxRequests: 3 }]);
     expect([await outcome(), await outcome()]).toEqual(["ok", "rate_limited"]);
     await gateway.rateLimiter.reset({ value: "alice" });
     expect(await outcome()).toBe("ok");
     expect(await gateway.rateLimiter.removeGlobalLimit("userId")).toBe(true);
     expect([await outcome(), await outcome(), await outcome(), await outcome()]).toEqual(Array(4).fill("ok"));
-    expect(gateway.rlConfig()).toMatchObject({ enabled: true, failOpen: true, globalLimits: [] });
+    expect(gateway.rateLimiter.getConfig()).toMatchObject({ enabled: true, failOpen: true, globalLimits: [] });
     await gateway.stop();
   });
 
@@ -102,7 +113,7 @@ describe("the host", () => {
     const adminActions = ["update_rate_limit_config", "change_detail_error"];
     const { gateway: open } = await start({ globalLimits: [twoPerUser] }, { adminActions });
     await open.rateLimiter.updateConfig({ enabled: false });
-    expect(open.rlConfig().enabled).toBe(false);
+    expect(open.rateLimiter.getConfig().enabled).toBe(false);
     open.setDetailError(true);
     expect(await open.request({ service: "test", requestType: "boom" })).toMatchObject({
       error: "Internal Server Error: a detail that no client sees",

@@ -1,13 +1,20 @@
-import { createServer } from "node:http";
+import { createServer, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { defineService, type GenApiOptions, startGenApi } from "gen-api";
+import { defineService, type GatewayOptions, startGenApi } from "gen-api";
+import { link } from "gen-api/link";
 import { describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { createAuthority } from "../support/certificates.ts";
 import { startTestGateway, urlOf } from "../support/gateway.ts";
+import { createAuthority } from "../support/network/certificates.ts";
+import { connectRaw } from "../support/network/raw-client.ts";
 import { connectClient } from "../support/phoenix-client.ts";
-import { connectRaw } from "../support/raw-client.ts";
+
+async function openServer(): Promise<Server & AsyncDisposable> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return server;
+}
 
 const broken = (name: string) => new URL(`../fixtures/${name}`, import.meta.url);
 const functionIn = (module: string, fun = "f", more = {}) => ({
@@ -39,7 +46,7 @@ describe("wrong options are told in one error that lists every fault by its path
       detailError: "no",
       inspect: 1,
       unknown: true,
-    } as unknown as GenApiOptions;
+    } as unknown as GatewayOptions;
     const error = await startGenApi(options).catch((thrown) => thrown);
     expect(error).toMatchObject({ name: "GenApiError", code: "invalid_option" });
     for (const fault of [
@@ -48,7 +55,7 @@ describe("wrong options are told in one error that lists every fault by its path
       'socket.path must be a path such as "/socket", got "socket"',
       "socket.maxChannels must be a whole number of at least 1, got 0",
       'socket.connect must be a function, got "yes"',
-      'socket.allowedOrigins[1] must be an origin such as "https://a.example", got "bad"',
+      'socket.allowedOrigins[1] must be an origin such as "https://a.example"',
       'socket.trustProxy[1] must be an IP address or a CIDR such as "10.0.0.0/8", got "x"',
       "clock must be a clock with now, systemTime, setTimeout and clearTimeout, got map",
       'channels[0].topic must be an exact topic, or one that ends in its only "*"',
@@ -69,13 +76,13 @@ describe("wrong options are told in one error that lists every fault by its path
 
   test("a service without a module", async () => {
     const service = defineService("orphan", { f: { handler: () => 1 } });
-    await expect(startGenApi({ functions: [service] })).rejects.toThrow(
+    await expect(startGenApi({ logger: false, functions: [service] })).rejects.toThrow(
       'functions[0] is the service "orphan" without a module: give defineService its import.meta.url, or add modules["orphan"]',
     );
   });
 
   test("listen together with the host's own server", async () => {
-    await expect(startGenApi({ server: createServer(), listen: { port: 0 } })).rejects.toThrow(
+    await expect(startGenApi({ logger: false, server: createServer(), listen: { port: 0 } })).rejects.toThrow(
       "listen must be left out",
     );
   });
@@ -88,19 +95,29 @@ describe("wrong options are told in one error that lists every fault by its path
 });
 
 describe("a gateway that cannot start names the reason and leaves nothing running:", () => {
-  test("a port in use", async () => {
-    const other = createServer();
-    await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
+  test.each<[string, string, (port: number) => GatewayOptions]>([
+    ["clients", "listen", (port) => ({ listen: { port } })],
+    ["operators", "admin.listen", (port) => ({ admin: { listen: { port }, token: "a-token-for-operators" } })],
+    ["service nodes", "cluster.listen", (port) => ({ cluster: link({ listen: { port } }) })],
+  ])("a port for %s that is in use, in one line of the log", async (by, option, optionsAt) => {
+    await using other = await openServer();
     const { port } = other.address() as AddressInfo;
-    const error = await startTestGateway({ listen: { port } }).catch((thrown) => thrown);
+    const lines: (object & { readonly reason?: string })[] = [];
+    const write = (record: object) => void lines.push(record);
+    const logger = { debug: () => undefined, info: () => undefined, warn: write, error: write };
+    const error = await startGenApi({ name: "g", ...optionsAt(port), logger }).catch((thrown) => thrown);
     expect(error).toMatchObject({ code: "listen_failed", cause: { code: "EADDRINUSE" } });
-    expect(error.message).toBe(`Cannot listen on 127.0.0.1 port ${port}: EADDRINUSE`);
-    await new Promise((resolve) => other.close(resolve));
+    expect(error.message).toBe(
+      `Cannot listen for ${by} on 127.0.0.1 port ${port}: it is in use already (EADDRINUSE); end what uses it, or change the option ${option}`,
+    );
+    const system_time = expect.any(Number);
+    const event = "program.start.exception";
+    expect(lines).toEqual([{ event, system_time, program: "g", error_code: "listen_failed", reason: error.message }]);
   });
 
   test.each(["worker", "main"] as const)("a module that cannot be imported (on the %s)", async (runOn) => {
     const modules = { gone: broken("gone.js") };
-    const starting = startGenApi({ modules, functions: [functionIn("gone", "f", { runOn })] });
+    const starting = startGenApi({ logger: false, modules, functions: [functionIn("gone", "f", { runOn })] });
     await expect(starting).rejects.toMatchObject({
       code: "module_unreadable",
       message: expect.stringContaining("fixtures/gone.js"),
@@ -109,7 +126,7 @@ describe("a gateway that cannot start names the reason and leaves nothing runnin
 
   test.each(["worker", "main"] as const)("a module without the function (on the %s)", async (runOn) => {
     const modules = { m: broken("main-functions.js") };
-    const starting = startGenApi({ modules, functions: [functionIn("m", "nope", { runOn })] });
+    const starting = startGenApi({ logger: false, modules, functions: [functionIn("m", "nope", { runOn })] });
     await expect(starting).rejects.toMatchObject({
       code: "function_missing",
       message: expect.stringMatching(/main-functions\.js.*"nope".*"echo"/),
@@ -118,7 +135,7 @@ describe("a gateway that cannot start names the reason and leaves nothing runnin
 
   test("a module that ends its thread when it is imported", async () => {
     const modules = { m: broken("exits-at-import.js") };
-    await expect(startGenApi({ modules, functions: [functionIn("m")] })).rejects.toMatchObject({
+    await expect(startGenApi({ logger: false, modules, functions: [functionIn("m")] })).rejects.toMatchObject({
       code: "module_unreadable",
       message: expect.stringContaining("fixtures/exits-at-import.js"),
     });
@@ -127,7 +144,7 @@ describe("a gateway that cannot start names the reason and leaves nothing runnin
   test("every function that is missing, not only the first", async () => {
     const modules = { m: broken("main-functions.js") };
     const functions = [functionIn("m", "nope"), functionIn("m", "neither", { requestType: "u" })];
-    await expect(startGenApi({ modules, functions })).rejects.toMatchObject({
+    await expect(startGenApi({ logger: false, modules, functions })).rejects.toMatchObject({
       code: "function_missing",
       message: expect.stringMatching(/"nope".*"neither"/),
     });
@@ -135,13 +152,13 @@ describe("a gateway that cannot start names the reason and leaves nothing runnin
 
   test("a function of a module that is not in the list", async () => {
     const modules = { m: broken("main-functions.js") };
-    await expect(startGenApi({ modules, functions: [functionIn("other")] })).rejects.toMatchObject({
+    await expect(startGenApi({ logger: false, modules, functions: [functionIn("other")] })).rejects.toMatchObject({
       code: "invalid_config",
       message: expect.stringContaining(`mfa.module must be one of the gateway's modules ("m"), got "other"`),
     });
     const narrowed = { modules, mfaAllowlist: ["m.later"], functions: [functionIn("m", "echo")] };
     await expect(startGenApi(narrowed)).rejects.toThrow("mfa m.echo is not in mfaAllowlist");
-    await using gateway = await startGenApi({ ...narrowed, functions: [functionIn("m", "later")] });
+    await using gateway = await startGenApi({ logger: false, ...narrowed, functions: [functionIn("m", "later")] });
     expect(gateway.configCache.count).toBe(1);
   });
 });
@@ -192,7 +209,7 @@ describe("functions at run time", () => {
   const echo = functionIn("m", "echo", { argTypes: { msg: "string" } });
 
   test("are added, replaced, disabled, enabled and deleted with no restart", async () => {
-    await using gateway = await startGenApi({ modules });
+    await using gateway = await startGenApi({ logger: false, modules });
     const say = async (version?: string) => {
       const { success, result, error_code } = await gateway.request({
         service: "s",
@@ -219,7 +236,7 @@ describe("functions at run time", () => {
     await configCache.update({ ...echo, version: "2.0.0", timeout: 300 });
     expect(configCache.get("s", "t", "2.0.0")).toMatchObject({ timeout: 300 });
     await expect(configCache.update({ ...echo, version: "3.0.0" })).rejects.toMatchObject({ code: "not_found" });
-    expect(configCache.status()).toEqual({ count: 3, services: { s: 3 } });
+    expect([configCache.count, configCache.getAllServices()]).toEqual([3, ["s"]]);
     expect(await configCache.delete("s", "t", "2.0.0")).toBe(true);
     expect(await configCache.delete("s", "t", "2.0.0")).toBe(false);
     await configCache.clear();
@@ -227,7 +244,7 @@ describe("functions at run time", () => {
   });
 
   test("of which one has a fault are none of them added", async () => {
-    await using gateway = await startGenApi({ modules });
+    await using gateway = await startGenApi({ logger: false, modules });
     const batch = gateway.configCache.batchAdd([echo, { ...echo, version: "x" }]);
     await expect(batch).rejects.toMatchObject({
       code: "invalid_config",

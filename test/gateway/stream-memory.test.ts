@@ -16,7 +16,7 @@ interface Measurement {
 let gateway: ChildProcess;
 let url: string;
 beforeAll(async () => {
-  const script = new URL("../fixtures/stream-gateway.js", import.meta.url).pathname;
+  const script = new URL("../fixtures/streams/stream-gateway.js", import.meta.url).pathname;
   gateway = fork(script, { execArgv: ["--expose-gc"] });
   [{ url }] = (await once(gateway, "message")) as [{ url: string }];
 });

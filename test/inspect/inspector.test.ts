@@ -1,13 +1,18 @@
 import { describe, expect, it } from "vitest";
 import { type AnyActorRef, assign, setup } from "xstate";
-import { fromDynamicSupervisor } from "../../src/actor/dynamic-supervisor.ts";
-import { kill } from "../../src/actor/exit.ts";
-import { withStatus } from "../../src/actor/format-status.ts";
-import { call, fromGenServer, type GenServerRefFrom, refuse } from "../../src/actor/gen-server.ts";
-import type { InspectedEvent, InspectedSnapshot, Inspection, InspectionObserver } from "../../src/actor/inspection.ts";
+import { call, fromGenServer, type GenServerRefFrom, refuse } from "../../src/actor/gen-server/gen-server.ts";
+import { withStatus } from "../../src/actor/inspection/format-status.ts";
+import type {
+  InspectedEvent,
+  InspectedSnapshot,
+  Inspection,
+  InspectionObserver,
+} from "../../src/actor/inspection/inspection.ts";
+import { kill } from "../../src/actor/lifecycle/exit.ts";
 import { fromResource } from "../../src/actor/resource.ts";
-import { fromSupervisor } from "../../src/actor/supervisor.ts";
-import { type SupervisorRef, startChild } from "../../src/actor/supervisor-requests.ts";
+import { fromDynamicSupervisor } from "../../src/actor/supervisor/dynamic-supervisor.ts";
+import { fromSupervisor } from "../../src/actor/supervisor/supervisor.ts";
+import { type SupervisorRef, startChild } from "../../src/actor/supervisor/supervisor-requests.ts";
 import { startSystem } from "../../src/actor/system.ts";
 import { recordEvents } from "../support/record-events.ts";
 import { SimulatedClock } from "../support/simulated-clock.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { plainData } from "../../src/actor/plain-data.ts";
+import { plainData } from "../../src/actor/inspection/plain-data.ts";
 import { libraryError } from "../../src/core/errors.ts";
 
 const shown = (value: unknown) => plainData("value", value, undefined);

@@ -4,8 +4,8 @@ import { type InspectedActor, type InspectedEvent, startServiceNode } from "gen-
 import { nats } from "gen-api/nats";
 import { expect, test } from "vitest";
 import WebSocket from "ws";
-import { kill } from "../../dist/actor/exit.js";
-import { actorOf } from "../../dist/actor/inspected-actor.js";
+import { actorOf } from "../../dist/actor/inspection/inspected-actor.js";
+import { kill } from "../../dist/actor/lifecycle/exit.js";
 import leaky from "../fixtures/leaky.js";
 import { keep, nextEvent, startGateway, startNode } from "../support/cluster.ts";
 import { urlOf } from "../support/gateway.ts";
@@ -98,6 +98,7 @@ test("whatever secrets go through a gateway and its nodes, none reaches an obser
   });
   keep(
     await startServiceNode({
+      logger: false,
       name: "unreachable",
       workerPool: { threads: 1 },
       functions: [leaky],

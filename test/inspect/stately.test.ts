@@ -5,8 +5,8 @@ import { createInspectorServer } from "@statelyai/inspect/server";
 import type { InspectedActor } from "gen-api";
 import { afterEach, expect, test } from "vitest";
 import WebSocket from "ws";
-import { kill } from "../../dist/actor/exit.js";
-import { actorOf } from "../../dist/actor/inspected-actor.js";
+import { actorOf } from "../../dist/actor/inspection/inspected-actor.js";
+import { kill } from "../../dist/actor/lifecycle/exit.js";
 import { startTestGateway, urlOf } from "../support/gateway.ts";
 import { connectClient } from "../support/phoenix-client.ts";
 

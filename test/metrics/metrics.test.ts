@@ -1,13 +1,14 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
+import { type GatewayOptions, startGenApi } from "gen-api";
 import { metrics } from "gen-api/metrics";
-import { Registry } from "prom-client";
-import { afterEach, describe, expect, test } from "vitest";
-import { kill } from "../../dist/actor/exit.js";
+import { Counter, Registry } from "prom-client";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { kill } from "../../dist/actor/lifecycle/exit.js";
 import { keep, nextEvent, startGateway, startNode } from "../support/cluster.ts";
 import { startTestGateway, urlOf } from "../support/gateway.ts";
 import { named, watchActors } from "../support/living-actors.ts";
+import { connectRaw } from "../support/network/raw-client.ts";
 import { connectClient } from "../support/phoenix-client.ts";
-import { connectRaw } from "../support/raw-client.ts";
 
 const token = "a-token-of-sixteen-or-more";
 const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31);
@@ -61,7 +62,6 @@ describe("/metrics", () => {
 
   test("shows the program's own metrics beside, under a prefix that it chooses", async () => {
     const registry = new Registry();
-    const { Counter } = await import("prom-client");
     new Counter({ name: "orders_total", help: "Orders", registers: [registry] }).inc();
     const { scrape } = await open({}, { registry, prefix: "api_" });
     const text = await (await scrape()).text();
@@ -133,7 +133,7 @@ describe("requests are counted", () => {
 
   test("under no more labels than a maximum, however many functions there are", async () => {
     const { gateway, registry } = await open({}, { maxFunctions: 3 });
-    for (const { service, requestType } of gateway.listCallFlows()) {
+    for (const { service, requestType } of gateway.diagnostics.flows()) {
       await gateway.request({ service, requestType, args: { unknown: 1 }, userId: "ann" }, { timeoutMs: 300 });
     }
     const metric = await registry.getSingleMetric("gen_api_request_duration_seconds")?.get();
@@ -155,7 +155,7 @@ describe("what happens now is read when it is scraped:", () => {
     expect(await read(registry, "connections_opened_total")).toBe(1);
     expect(await read(registry, "requests_in_flight")).toBe(2);
     expect(await read(registry, "streams")).toBe(1);
-    expect(await read(registry, "functions")).toBe(gateway.statistics().functions);
+    expect(await read(registry, "functions")).toBe(gateway.diagnostics.statistics().functions);
     expect(await read(registry, "worker_pool_calls_in_flight", { pool: "stream_pool" })).toBe(1);
     expect(await read(registry, "worker_pool_queue_depth", { pool: "async_pool" })).toBe(0);
     expect(await read(registry, "worker_pool_threads", { pool: "async_pool" })).toBe(2);
@@ -165,6 +165,19 @@ describe("what happens now is read when it is scraped:", () => {
     expect(await read(registry, "requests_in_flight")).toBe(0);
     expect(await read(registry, "streams_ended_total", { type: "quiet", outcome: "cancelled" })).toBe(1);
     expect(await read(registry, "stream_chunks_total", { type: "quiet" })).toBe(1);
+  });
+
+  test("reloads, and threads that still run earlier code", async () => {
+    const { gateway, registry } = await open();
+    const stream = gateway.stream({ service: "test", requestType: "quiet" });
+    await stream.next();
+    await gateway.reload("test");
+    await expect(gateway.reload("nothing")).rejects.toThrow("nothing");
+    expect(await read(registry, "reloads_total", { outcome: "ok" })).toBe(1);
+    expect(await read(registry, "reloads_total", { outcome: "failed" })).toBe(1);
+    expect(await read(registry, "worker_pool_old_threads", { pool: "stream_pool" })).toBe(1);
+    await stream.return(undefined);
+    await vi.waitUntil(async () => (await read(registry, "worker_pool_old_threads", { pool: "stream_pool" })) === 0);
   });
 
   test("open circuits, by the names of module and function", async () => {
@@ -188,9 +201,9 @@ describe("what happens now is read when it is scraped:", () => {
     const own = monitorEventLoopDelay({ resolution: 20 });
     own.enable();
     while (own.count === 0) await new Promise((resolve) => setImmediate(resolve));
-    const until = performance.now() + 150;
+    const until = performance.now() + 300;
     while (performance.now() < until);
-    while (own.max < 100e6) await new Promise((resolve) => setImmediate(resolve));
+    while (own.max < 200e6) await new Promise((resolve) => setImmediate(resolve));
     own.disable();
     await registry.metrics();
     const longest = await read(registry, "event_loop_lag_seconds", { quantile: "1" });
@@ -279,5 +292,52 @@ describe("metrics()", () => {
     await expect(startGateway({ metrics: true as never })).rejects.toThrow(
       /metrics must be metrics\(\) of gen-api\/metrics/,
     );
+  });
+});
+
+describe("names in a registry that others use too", () => {
+  const start = (options: GatewayOptions) => startGenApi({ logger: false, workerPool: { threads: 1 }, ...options });
+  const taken = { code: "invalid_option", message: expect.stringContaining("the registry has a metric") };
+
+  test("are given back by stop, and by a start that fails, so that the next start has them", async () => {
+    const registry = new Registry();
+    for (let round = 0; round < 3; round++) {
+      await using gateway = await start({ metrics: metrics({ registry }) });
+      expect(await read(registry, "functions")).toBe(0);
+      await gateway.stop();
+      expect(registry.getMetricsAsArray()).toEqual([]);
+      const wrong = { service: "s", requestType: "t", nodes: "local", timeout: 1_000, mfa: "m.missing" } as const;
+      const modules = { m: new URL("../fixtures/main-functions.js", import.meta.url) };
+      await expect(start({ metrics: metrics({ registry }), modules, functions: [wrong] })).rejects.toThrow("missing");
+      expect(registry.getMetricsAsArray()).toEqual([]);
+    }
+  });
+
+  test("are refused to a second gateway, which then leaves nothing behind, and differ by prefix", async () => {
+    const registry = new Registry();
+    await using _first = await start({ name: "one@1", metrics: metrics({ registry }) });
+    const before = registry.getMetricsAsArray().length;
+    await expect(start({ name: "two@1", metrics: metrics({ registry }) })).rejects.toMatchObject(taken);
+    expect(registry.getMetricsAsArray()).toHaveLength(before);
+    await using _second = await start({ name: "two@1", metrics: metrics({ registry, prefix: "two_" }) });
+    expect(registry.getMetricsAsArray()).toHaveLength(before * 2);
+  });
+
+  test("are not taken from the program itself", async () => {
+    const registry = new Registry();
+    const own = new Counter({ name: "gen_api_connections", help: "Its own", registers: [registry] });
+    await expect(start({ metrics: metrics({ registry }) })).rejects.toMatchObject(taken);
+    expect(registry.getMetricsAsArray()).toHaveLength(1);
+    expect(registry.getSingleMetric("gen_api_connections")).toBe(own);
+  });
+
+  test("go on counting where the same metrics() measure one gateway after another", async () => {
+    const registry = new Registry();
+    const measured = metrics({ registry });
+    for (let round = 0; round < 2; round++) {
+      await using _gateway = await start({ metrics: measured });
+      expect(await read(registry, "functions")).toBe(0);
+    }
+    expect(registry.getMetricsAsArray()).toEqual([]);
   });
 });

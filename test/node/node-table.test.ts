@@ -1,18 +1,18 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { fromDynamicSupervisor } from "../../src/actor/dynamic-supervisor.ts";
-import { kill } from "../../src/actor/exit.ts";
-import type { SupervisorRef } from "../../src/actor/supervisor-requests.ts";
-import { countChildren, whichChildren } from "../../src/actor/supervisor-requests.ts";
+import { kill } from "../../src/actor/lifecycle/exit.ts";
+import { fromDynamicSupervisor } from "../../src/actor/supervisor/dynamic-supervisor.ts";
+import type { SupervisorRef } from "../../src/actor/supervisor/supervisor-requests.ts";
+import { countChildren, whichChildren } from "../../src/actor/supervisor/supervisor-requests.ts";
 import { startSystem } from "../../src/actor/system.ts";
-import { local } from "../../src/node/local/local.ts";
-import { nodeMonitor } from "../../src/node/node-monitor.actor.ts";
-import { NodeSession } from "../../src/node/node-session.ts";
-import type { Pipe } from "../../src/node/pipe.ts";
+import { GatewaySession } from "../../src/node/gateway-session.ts";
+import { nodeMonitorActor } from "../../src/node/node-monitor.actor.ts";
+import type { Endpoint } from "../../src/node/node-transport.ts";
 import { startSession } from "../../src/node/session.actor.ts";
-import type { Endpoint } from "../../src/node/transport.ts";
+import type { Pipe } from "../../src/node/wire/pipe.ts";
 import { recordEvents } from "../support/record-events.ts";
 import { SimulatedClock } from "../support/simulated-clock.ts";
 import { until } from "../support/until.ts";
+import { local } from "./local/local.ts";
 import { createCall, createGatewayHost, createNodeHost, ScriptedExecutor } from "./sessions.ts";
 
 /** A gateway with its tree, and nodes that come and go. */
@@ -25,7 +25,7 @@ function start() {
     name: "test",
     clock,
     children: [
-      { id: "monitor", logic: nodeMonitor, input: { table, nodeGraceMs: 5_000 }, name: "monitor" },
+      { id: "monitor", logic: nodeMonitorActor, input: { table, nodeGraceMs: 5_000 }, name: "monitor" },
       { id: "sessions", logic: fromDynamicSupervisor(), name: "sessions" },
     ],
   });
@@ -34,7 +34,7 @@ function start() {
   let count = 0;
   const scope = { clock, random: () => 0.5, hasToken: false, fail: () => undefined };
   const connected = (pipe: Pipe) => {
-    const session = new NodeSession(pipe, gateway.host);
+    const session = new GatewaySession(pipe, gateway.host);
     startSession(supervisor(), `node_session_${++count}`, session);
     return session.receiver;
   };
@@ -196,7 +196,7 @@ describe("the nodes of a gateway", () => {
       events.messages.map(({ event, metadata, measurements }) => ({ event, ...metadata, ...measurements })),
     ).toMatchObject([
       { event: "node.up", gateway: "gateway", node: "a", services: ["users"] },
-      { event: "node.down", gateway: "gateway", node: "a", reason: "a test", calls_lost: 1 },
+      { event: "node.down", gateway: "gateway", node: "a", reason: "a test", orderly: false, calls_lost: 1 },
       { event: "node.refuse", gateway: "gateway", node: null, reason: "no hello" },
     ]);
   });

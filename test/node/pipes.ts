@@ -1,4 +1,4 @@
-import type { Pipe, PipeReceiver } from "../../src/node/pipe.ts";
+import type { Pipe, PipeReceiver } from "../../src/node/wire/pipe.ts";
 
 /** One end of a pipe that moves only when the test says so, and closes within the very call. */
 export class ManualPipe implements Pipe {

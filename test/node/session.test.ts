@@ -1,8 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { libraryError } from "../../src/core/errors.ts";
-import * as codec from "../../src/node/frame-codec.ts";
-import type { GatewaySessionHost } from "../../src/node/gateway-session.ts";
+import type { RemoteCall } from "../../src/node/calls/remote-call.ts";
+import type { GatewaySession, GatewaySessionHost } from "../../src/node/gateway-session.ts";
+import type { NodeSessionHost } from "../../src/node/node-session.ts";
+import * as codec from "../../src/node/wire/frame-codec.ts";
+import { heartbeat } from "../../src/node/wire/heartbeat.ts";
 import {
   fromNode,
   fromNodeLimits,
@@ -11,9 +14,8 @@ import {
   maxDefinitions,
   toNode,
   toNodeLimits,
-} from "../../src/node/node-protocol.ts";
-import type { NodeSession, NodeSessionHost } from "../../src/node/node-session.ts";
-import type { RemoteCall } from "../../src/node/remote-call.ts";
+} from "../../src/node/wire/node-protocol.ts";
+import { recordEvents } from "../support/record-events.ts";
 import { SimulatedClock, settled } from "../support/simulated-clock.ts";
 import { createManualPipe, type ManualPipe } from "./pipes.ts";
 import { createCall, createGatewayHost, createNodeHost, createStream, ScriptedExecutor } from "./sessions.ts";
@@ -23,7 +25,7 @@ const { encodeEntry } = codec;
 const decodeEntries = (message: Uint8Array) => codec.decodeEntries(message, toNodeLimits);
 
 /** A gateway and a node that have greeted each other. */
-async function open(gatewayOptions: Partial<NodeSessionHost> = {}, nodeOptions: Partial<GatewaySessionHost> = {}) {
+async function open(gatewayOptions: Partial<GatewaySessionHost> = {}, nodeOptions: Partial<NodeSessionHost> = {}) {
   const clock = new SimulatedClock();
   const executor = new ScriptedExecutor();
   const gateway = createGatewayHost({ clock, ...gatewayOptions });
@@ -37,7 +39,7 @@ async function open(gatewayOptions: Partial<NodeSessionHost> = {}, nodeOptions: 
     while (gatewayPipe.deliver() + nodePipe.deliver() > 0);
   };
   await pump();
-  const session = gateway.sessions[0] as NodeSession;
+  const session = gateway.sessions[0] as GatewaySession;
   expect(session.state).toBe("up");
   return { clock, executor, gateway, node, gatewayPipe, nodePipe, pump, session, link: node.sessions[0] };
 }
@@ -147,7 +149,7 @@ describe("a gateway", () => {
       nodePipe.send(encodeEntry([fromNode.result, 0, text]));
       await pump();
       expect(outcomes).toMatchObject([{ code: "internal", begun: true }]);
-      expect(gateway.downs).toMatchObject([{ reason: "the node answers a call with a text that is no JSON" }]);
+      expect(gateway.downs).toMatchObject([{ reason: "the node answered a call with a text that is not JSON" }]);
     });
   }
 
@@ -244,7 +246,50 @@ describe("a gateway", () => {
     clock.advance(2_000);
     expect(session.state).toBe("up");
     clock.advance(1_000);
-    expect(gateway.downs).toEqual([{ node: "node_1", reason: "nothing was heard for 3000 ms" }]);
+    expect(gateway.downs).toEqual([{ node: "node_1", reason: "nothing was received for 3000 ms" }]);
+  });
+
+  /** Lets seconds pass in which what is sent one way is lost, until the session is over. @returns how many */
+  async function lose(direction: "to the node" | "to the gateway", most = 10): Promise<number> {
+    const { clock, session, node, gatewayPipe, nodePipe, pump } = await open();
+    for (let second = 0; second < 5; second++) {
+      clock.advance(1_000);
+      await pump();
+    }
+    const lost = direction === "to the node" ? gatewayPipe : nodePipe;
+    for (let second = 1; second <= most; second++) {
+      clock.advance(1_000);
+      lost.sent = [];
+      await pump();
+      if (session.state === "down") {
+        expect(node.downs).toHaveLength(1);
+        return second;
+      }
+    }
+    return most;
+  }
+
+  test("is over within three heartbeats and one, whichever way it is that nothing gets through", async () => {
+    expect(await lose("to the node")).toBeLessThanOrEqual(4);
+    expect(await lose("to the gateway")).toBeLessThanOrEqual(4);
+  });
+
+  test("stays while a long message of the node keeps its heartbeats back", async () => {
+    const { clock, session, gatewayPipe, nodePipe, pump } = await open();
+    for (let second = 1; second <= 10; second++) {
+      gatewayPipe.bytesRead = second * 1_000;
+      clock.advance(1_000);
+      await settled();
+      gatewayPipe.deliver();
+    }
+    expect(session.state).toBe("up");
+    nodePipe.deliver();
+    await pump();
+    for (let second = 0; second < 5; second++) {
+      clock.advance(1_000);
+      await pump();
+    }
+    expect(session.state).toBe("up");
   });
 
   test("hears a node whose message takes long to come, part by part", async () => {
@@ -255,7 +300,7 @@ describe("a gateway", () => {
     }
     expect(session.state).toBe("up");
     clock.advance(3_000);
-    expect(gateway.downs).toEqual([{ node: "node_1", reason: "nothing was heard for 3000 ms" }]);
+    expect(gateway.downs).toEqual([{ node: "node_1", reason: "nothing was received for 3000 ms" }]);
   });
 
   test("refuses calls while too much is on its way to the node", async () => {
@@ -313,7 +358,7 @@ describe("a gateway", () => {
     // A node that does not keep to it itself.
     nodePipe.send(encodeEntry([fromNode.ask, 1_000, "verify", null]));
     await pump();
-    expect(gateway.downs).toEqual([{ node: "node_1", reason: "the node asks more than 64 things at a time" }]);
+    expect(gateway.downs).toEqual([{ node: "node_1", reason: "the node has more than 64 open asks" }]);
     expect(gatewayPipe.sent).toEqual([]);
     expect((await asked).every(({ status }) => status === "rejected")).toBe(true);
   });
@@ -340,12 +385,12 @@ describe("a gateway", () => {
     await pump();
     expect(gateway.downs).toEqual([]);
     gatewayPipe.bufferedBytes = mayWait + 1;
-    nodePipe.send(new Uint8Array(0));
+    nodePipe.send(heartbeat(0));
     await pump();
     expect(gateway.downs).toEqual([]);
     nodePipe.send(encodeEntry([fromNode.ask, 1, "verify", null]));
     await pump();
-    expect(gateway.downs).toMatchObject([{ reason: expect.stringContaining("does not read what it is sent") }]);
+    expect(gateway.downs).toMatchObject([{ reason: expect.stringContaining("does not read") }]);
   });
 
   test("gives functions their numbers anew when there are too many, without mixing them up", async () => {
@@ -376,34 +421,50 @@ describe("a gateway", () => {
     expect([chunks.length, session.state]).toEqual([400, "up"]);
   });
 
-  test("delivers the other answers of a message when one's listener throws, and closes only that session", async () => {
+  test("goes on when whoever waits for a call, a stream or its loss throws: the others hear of theirs", async () => {
+    using events = recordEvents("node.call.exception");
     const { session, executor, pump, gateway } = await open();
-    const bad = createCall({
-      succeeded() {
-        throw new Error("A listener broke");
-      },
-    });
+    const throws = () => {
+      throw new Error("A listener broke");
+    };
+    const bad = createCall({ succeeded: throws });
+    const worse = createCall({ failed: throws });
     const good = createCall();
-    session.run(bad.call);
-    session.run(good.call);
+    const stream = createStream({ chunk: throws, ended: throws });
+    for (const { call } of [bad, worse, good]) session.run(call);
+    session.stream(stream.stream);
     await pump();
-    for (const call of executor.calls) call.succeeded("1");
+    executor.calls[0]?.succeeded("1");
+    executor.calls[1]?.failed(libraryError("failed", "No"), true);
+    executor.calls[2]?.succeeded("3");
+    executor.streams[0]?.chunk("1");
+    executor.streams[0]?.ended(null);
     await pump();
-    expect(good.outcomes).toEqual([{ json: "1" }]);
-    expect(gateway.downs).toEqual([{ node: "node_1", reason: "A listener broke" }]);
+    expect([good.outcomes, session.state, gateway.downs]).toEqual([[{ json: "3" }], "up", []]);
+    const lost = createCall({ failed: throws });
+    const after = createCall();
+    for (const { call } of [lost, after]) session.run(call);
+    await pump();
+    session.close("a test");
+    expect(after.outcomes).toMatchObject([{ code: "unavailable" }]);
+    const [event] = events.messages;
+    expect(events.messages).toHaveLength(5);
+    expect(event?.metadata).toMatchObject({ node: "node_1", error: { message: "A listener broke" } });
   });
 });
 
 describe("a node", () => {
   const define = [toNode.define, 0, "users", "getUser", "users", "get_user", null];
   const entries: [what: string, entry: unknown[]][] = [
-    ["a call of a function without a number", [toNode.call, 0, 7, 1_000, null, []]],
-    ["a call without arguments", [toNode.call, 0, 0, 1_000, null, null]],
-    ["a call without a limit", [toNode.call, 0, 0, null, null, []]],
-    ["a call with half an identity", [toNode.call, 0, 0, 1_000, ["r1"], []]],
-    ["a call without an id", [toNode.call, null, 0, 1_000, null, []]],
-    ["a call with a negative id", [toNode.call, -1, 0, 1_000, null, []]],
-    ["two calls under one id", [toNode.call, 5, 0, 1_000, null, []]],
+    ["a call of a function without a number", [toNode.call, 0, 7, 1_000, null, [], null]],
+    ["a call without arguments", [toNode.call, 0, 0, 1_000, null, null, null]],
+    ["a call without a limit", [toNode.call, 0, 0, null, null, [], null]],
+    ["a call with half an identity", [toNode.call, 0, 0, 1_000, ["r1"], [], null]],
+    ["a call without an id", [toNode.call, null, 0, 1_000, null, [], null]],
+    ["a call with a negative id", [toNode.call, -1, 0, 1_000, null, [], null]],
+    ["a call whose share has one number", [toNode.call, 0, 0, 1_000, null, [], [1]]],
+    ["a call without a share", [toNode.call, 0, 0, 1_000, null, []]],
+    ["two calls under one id", [toNode.call, 5, 0, 1_000, null, [], null]],
     ["a definition under too high a number", [toNode.define, maxDefinitions, "m", "f", "s", "t", null]],
     ["a definition of nothing", [toNode.define, 1, null, "f", "s", "t", null]],
     ["an operation that there is not", [99]],
@@ -412,7 +473,7 @@ describe("a node", () => {
   for (const [what, entry] of entries) {
     test(`closes the session of a gateway that sends ${what}, and cancels what runs for it`, async () => {
       const { gatewayPipe, pump, node, executor, clock } = await open();
-      gatewayPipe.send(Buffer.concat([encodeEntry(define), encodeEntry([toNode.call, 5, 0, 1_000, null, []])]));
+      gatewayPipe.send(Buffer.concat([encodeEntry(define), encodeEntry([toNode.call, 5, 0, 1_000, null, [], null])]));
       gatewayPipe.send(encodeEntry(entry));
       await pump();
       expect([node.downs.length, executor.calls.length, clock.pending]).toEqual([1, 1, 0]);

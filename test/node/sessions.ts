@@ -1,24 +1,31 @@
-import { systemClock } from "../../src/core/clock.ts";
+import { afterEach } from "vitest";
 import type { GenApiError } from "../../src/core/errors.ts";
+import { systemClock } from "../../src/core/time/clock.ts";
+import type { CancelReason } from "../../src/execution/worker-call.ts";
+import type { RemoteCall, RemoteNode, RemoteStream } from "../../src/node/calls/remote-call.ts";
 import { GatewaySession, type GatewaySessionHost, gatewaySessionDefaults } from "../../src/node/gateway-session.ts";
+import { randomNonce } from "../../src/node/greeting/proof.ts";
+import { type PushToken, serviceTokens } from "../../src/node/greeting/push-token.ts";
 import { NodeSession, type NodeSessionHost, nodeSessionDefaults } from "../../src/node/node-session.ts";
 import { NodeTable } from "../../src/node/node-table.ts";
-import type { Pipe, PipeReceiver } from "../../src/node/pipe.ts";
-import { randomNonce } from "../../src/node/proof.ts";
-import { type PushToken, serviceTokens } from "../../src/node/push-token.ts";
-import type { RemoteCall, RemoteNode, RemoteStream } from "../../src/node/remote-call.ts";
-import type { CancelReason } from "../../src/worker/worker-call.ts";
+import type { Pipe, PipeReceiver } from "../../src/node/wire/pipe.ts";
+
+const opened: (GatewaySession | NodeSession)[] = [];
+
+afterEach(() => {
+  for (const session of opened.splice(0)) session.close("the test is over");
+});
 
 /** A gateway's sessions, with a note of everything that its host is told. */
-export function createGatewayHost(options: Partial<NodeSessionHost> & { pushToken?: PushToken } = {}) {
+export function createGatewayHost(options: Partial<GatewaySessionHost> & { pushToken?: PushToken } = {}) {
   const clock = options.clock ?? systemClock;
   const table = new NodeTable(options.gateway ?? "gateway", clock);
-  const sessions: NodeSession[] = [];
+  const sessions: GatewaySession[] = [];
   const refusals: { node: string | null; reason: string }[] = [];
   const downs: { node: string | undefined; reason: string }[] = [];
   const { pushToken, ...rest } = options;
-  const host: NodeSessionHost = {
-    ...nodeSessionDefaults,
+  const host: GatewaySessionHost = {
+    ...gatewaySessionDefaults,
     gateway: "gateway",
     clock,
     tokens: serviceTokens(pushToken),
@@ -26,6 +33,7 @@ export function createGatewayHost(options: Partial<NodeSessionHost> & { pushToke
     admit: (identity) => table.admit(identity),
     up: (session) => table.up(session),
     leaving: () => table.leaving(),
+    listenerThrew: (session, call, error) => table.listenerThrew(session, call, error),
     down(session, reason) {
       downs.push({ node: session.identity?.node, reason });
       table.down(session, reason);
@@ -35,20 +43,21 @@ export function createGatewayHost(options: Partial<NodeSessionHost> & { pushToke
     ...rest,
   };
   const connected = (pipe: Pipe): PipeReceiver => {
-    const session = new NodeSession(pipe, host);
+    const session = new GatewaySession(pipe, host);
     sessions.push(session);
+    opened.push(session);
     return session.receiver;
   };
   return { host, table, sessions, refusals, downs, connected };
 }
 
 /** A service node's sessions, with a note of everything that its host is told. */
-export function createNodeHost(options: Partial<GatewaySessionHost> = {}) {
-  const sessions: GatewaySession[] = [];
+export function createNodeHost(options: Partial<NodeSessionHost> = {}) {
+  const sessions: NodeSession[] = [];
   const refusals: GenApiError[] = [];
   const downs: string[] = [];
-  const host: GatewaySessionHost = {
-    ...gatewaySessionDefaults,
+  const host: NodeSessionHost = {
+    ...nodeSessionDefaults,
     node: "node_1",
     services: ["users"],
     instance: "instance_1",
@@ -62,8 +71,9 @@ export function createNodeHost(options: Partial<GatewaySessionHost> = {}) {
     ...options,
   };
   const connected = (pipe: Pipe): PipeReceiver => {
-    const session = new GatewaySession(pipe, host);
+    const session = new NodeSession(pipe, host);
     sessions.push(session);
+    opened.push(session);
     return session.receiver;
   };
   return { host, sessions, refusals, downs, connected };
@@ -75,6 +85,7 @@ export class ScriptedExecutor implements RemoteNode {
   readonly streams: RemoteStream[] = [];
   readonly cancelled: { requestType: string; reason: CancelReason }[] = [];
   readonly grants: number[] = [];
+  readonly acknowledged: number[] = [];
   /** What is done with a call. @default the test does it */
   onCall: (call: RemoteCall) => void = () => undefined;
   onStream: (stream: RemoteStream) => void = () => undefined;
@@ -95,6 +106,7 @@ export class ScriptedExecutor implements RemoteNode {
         this.grants.push(chunks);
         this.onGrant(chunks);
       },
+      acknowledge: (chunks: number) => void this.acknowledged.push(chunks),
     };
   }
 }
@@ -104,6 +116,7 @@ const target = {
   requestType: "get_user",
   version: "1.0.0",
   module: "users",
+  moduleName: "users",
   function: "getUser",
   args: [] as unknown[],
   identity: null,

@@ -1,14 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type Clock, systemClock } from "../../src/core/clock.ts";
 import { libraryError } from "../../src/core/errors.ts";
+import { type Clock, systemClock } from "../../src/core/time/clock.ts";
+import type { NestedListener, NestedRequest } from "../../src/execution/call-carrier.ts";
+import { ProducerCredit, streamWindow } from "../../src/execution/stream-credit.ts";
+import type { RemoteCall } from "../../src/node/calls/remote-call.ts";
 import type { GatewaySession, GatewaySessionHost } from "../../src/node/gateway-session.ts";
-import { NodeHandshake } from "../../src/node/handshake.ts";
+import { randomNonce } from "../../src/node/greeting/proof.ts";
+import type { PushToken } from "../../src/node/greeting/push-token.ts";
+import { NodeHandshake } from "../../src/node/greeting/session-handshake.ts";
 import type { NodeSession, NodeSessionHost } from "../../src/node/node-session.ts";
-import type { Pipe, PipeReceiver } from "../../src/node/pipe.ts";
-import { randomNonce } from "../../src/node/proof.ts";
-import type { PushToken } from "../../src/node/push-token.ts";
-import type { Endpoint, GatewayEndpoint, NodeTransport, TransportScope } from "../../src/node/transport.ts";
-import { ProducerCredit, streamWindow } from "../../src/worker/stream-credit.ts";
+import type { Endpoint, GatewayEndpoint, NodeTransport, TransportScope } from "../../src/node/node-transport.ts";
+import type { Pipe, PipeReceiver } from "../../src/node/wire/pipe.ts";
 import { SimulatedClock } from "../support/simulated-clock.ts";
 import { until } from "../support/until.ts";
 import { createCall, createGatewayHost, createNodeHost, createStream, ScriptedExecutor } from "./sessions.ts";
@@ -289,15 +291,15 @@ export function describeTransport(name: string, make: () => TransportUnderTest |
     gateway: GatewayEndpoint;
     node: Endpoint;
     /** The gateway's session, once the node is in. */
-    session: NodeSession;
+    session: GatewaySession;
     /** The node's session. */
-    link: GatewaySession;
+    link: NodeSession;
   }
 
-  type GatewayOptions = Partial<NodeSessionHost> & { pushToken?: PushToken };
+  type GatewayOptions = Partial<GatewaySessionHost> & { pushToken?: PushToken };
   const both = { pushToken: "secret" };
 
-  async function openHosts(gatewayOptions: GatewayOptions = both, nodeOptions: Partial<GatewaySessionHost> = {}) {
+  async function openHosts(gatewayOptions: GatewayOptions = both, nodeOptions: Partial<NodeSessionHost> = {}) {
     const executor = new ScriptedExecutor();
     const gatewayHost = createGatewayHost({ clock, ...gatewayOptions });
     const nodeHost = createNodeHost({ clock, executor, token: "secret", ...nodeOptions });
@@ -307,14 +309,14 @@ export function describeTransport(name: string, make: () => TransportUnderTest |
   }
 
   /** A node that is in. */
-  async function open(gatewayOptions?: GatewayOptions, nodeOptions?: Partial<GatewaySessionHost>): Promise<Sessions> {
+  async function open(gatewayOptions?: GatewayOptions, nodeOptions?: Partial<NodeSessionHost>): Promise<Sessions> {
     const hosts = await openHosts(gatewayOptions, nodeOptions);
     const { gatewayHost, nodeHost } = hosts;
     await until(
       () => gatewayHost.sessions.some(({ state }) => state === "up") && nodeHost.sessions.some((s) => s.isUp),
     );
-    const session = gatewayHost.sessions.find(({ state }) => state === "up") as NodeSession;
-    const link = nodeHost.sessions.find(({ isUp }) => isUp) as GatewaySession;
+    const session = gatewayHost.sessions.find(({ state }) => state === "up") as GatewaySession;
+    const link = nodeHost.sessions.find(({ isUp }) => isUp) as NodeSession;
     return { ...hosts, session, link };
   }
 
@@ -358,7 +360,7 @@ export function describeTransport(name: string, make: () => TransportUnderTest |
       expect(session.state).toBe("up");
     });
 
-    const refused: [what: string, gateway: GatewayOptions, node: Partial<GatewaySessionHost>, code: string][] = [
+    const refused: [what: string, gateway: GatewayOptions, node: Partial<NodeSessionHost>, code: string][] = [
       ["a wrong token", both, { token: "guess" }, "unauthenticated"],
       ["a token where the gateway has none", {}, { token: "secret" }, "unauthenticated"],
       ["no token", both, { token: null }, "unauthenticated"],
@@ -417,6 +419,10 @@ export function describeTransport(name: string, make: () => TransportUnderTest |
         userIdVerified: true,
         deviceId: null,
         userRoles: ["admin"],
+        topic: "api:1",
+        ipAddress: "10.0.0.1",
+        claims: { tenant: "t1", quota: { seats: 5 } },
+        deadline: null,
         trace,
       };
       const args = ["ann", 1.5, null, true, [{ born: new Date(1e12) }], "ü€😀"];
@@ -554,6 +560,47 @@ export function describeTransport(name: string, make: () => TransportUnderTest |
       expect(session.inFlight).toBe(0);
     });
 
+    test("lets a stream run as far ahead as the gateway has said that it may", async () => {
+      const { session, executor } = await open({ ...both, streamWindow: 100 });
+      const credit = new ProducerCredit();
+      executor.onGrant = (chunks) => credit.refund(chunks);
+      const { stream, chunks } = createStream();
+      const running = session.stream(stream);
+      await until(() => executor.streams.length === 1);
+      let sent = 0;
+      const produce = () => {
+        while (credit.available && sent < 1_000) {
+          credit.spend(1);
+          executor.streams[0]?.chunk(String(sent++));
+        }
+      };
+      produce();
+      expect(sent).toBe(100);
+      await until(() => chunks.length === 100);
+      running.grant(100);
+      await until(() => {
+        produce();
+        return chunks.length === 200;
+      });
+      expect([sent, chunks.length]).toEqual([200, 200]);
+      running.cancel("cancelled");
+    });
+
+    test("tells the node a stream's window, and what the client has acknowledged", async () => {
+      const { session, executor } = await open();
+      session.stream(createStream().stream);
+      const { stream, chunks } = createStream({ window: 2 });
+      const running = session.stream(stream);
+      await until(() => executor.streams.length === 2);
+      expect(executor.streams.map(({ window }) => window)).toEqual([null, 2]);
+      executor.streams[1]?.chunk("1");
+      executor.streams[1]?.chunk("2");
+      await until(() => chunks.length === 2);
+      running.acknowledge(2);
+      await until(() => executor.acknowledged.length === 1);
+      expect(executor.acknowledged).toEqual([2]);
+    });
+
     test("cancels a stream at the node", async () => {
       const { session, executor } = await open();
       const { stream, chunks } = createStream();
@@ -665,6 +712,77 @@ export function describeTransport(name: string, make: () => TransportUnderTest |
       executor.calls[1]?.succeeded("1");
     });
 
+    test("carries the calls that a function at the node makes, and the Responses to them", async () => {
+      const { session, executor } = await open();
+      const carried: { request: NestedRequest; listener: NestedListener }[] = [];
+      const told: string[] = [];
+      const outer = createCall({
+        isNested: true,
+        carry(request, listener) {
+          carried.push({ request, listener });
+          return { cancel: () => void told.push("cancel"), grant: (chunks) => void told.push(`grant ${chunks}`) };
+        },
+      });
+      session.run(outer.call);
+      await until(() => executor.calls.length === 1);
+      const served = executor.calls[0] as RemoteCall;
+      expect(served.isNested).toBe(true);
+      const request = {
+        service: "users",
+        requestType: "list",
+        args: '{"name":"ü\\ud800"}',
+        version: null,
+        timeoutMs: 1_500.5,
+        isStream: true,
+      };
+      const heard: unknown[] = [];
+      const onResponse = (response: string, isLast: boolean) => void heard.push([response, isLast]);
+      const running = served.carry?.(request, { onResponse });
+      const other = served.carry?.({ ...request, version: "1.0.0", timeoutMs: null, isStream: false }, { onResponse });
+      await until(() => carried.length === 2);
+      expect(carried.map((one) => one.request)).toEqual([
+        request,
+        { ...request, version: "1.0.0", timeoutMs: null, isStream: false },
+      ]);
+      carried[0]?.listener.onResponse('{"result":1}', false);
+      carried[1]?.listener.onResponse('{"result":2}', true);
+      carried[0]?.listener.onResponse('{"result":null}', true);
+      await until(() => heard.length === 3);
+      expect(heard).toEqual([
+        ['{"result":1}', false],
+        ['{"result":2}', true],
+        ['{"result":null}', true],
+      ]);
+      // Those two have ended: what the function says of them is ignored.
+      running?.cancel();
+      other?.grant(1);
+      const third = served.carry?.(request, { onResponse });
+      third?.grant(3);
+      third?.cancel();
+      await until(() => told.length === 2);
+      expect(told).toEqual(["grant 3", "cancel"]);
+      served.succeeded("1");
+      expect(await outer.outcome).toEqual({ json: "1" });
+      // The function's own call is over.
+      carried[2]?.listener.onResponse('{"result":null}', true);
+      expect(session.state).toBe("up");
+    });
+
+    test("answers the calls that a cast at the node makes, when the gateway is lost, as unavailable", async () => {
+      const { session, executor, gateway, link } = await open();
+      const carry = () => ({ cancel: () => undefined, grant: () => undefined });
+      session.run(createCall({ isCast: true, carry }).call);
+      await until(() => executor.calls.length === 1);
+      const heard: { error_code: string; can_retry: boolean }[] = [];
+      const request = { service: "s", requestType: "f", args: "{}", version: null, timeoutMs: null, isStream: false };
+      const onResponse = (response: string) => void heard.push(JSON.parse(response));
+      executor.calls[0]?.carry?.(request, { onResponse });
+      gateway.close();
+      await link.ended;
+      executor.calls[0]?.carry?.(request, { onResponse });
+      expect(heard).toMatchObject(Array(2).fill({ success: false, error_code: "unavailable", can_retry: true }));
+    });
+
     test("takes a node's leave: no call comes any more, those that run are answered, then it ends", async () => {
       const { session, link, executor, gatewayHost } = await open();
       const running = createCall();
@@ -690,7 +808,7 @@ export function describeTransport(name: string, make: () => TransportUnderTest |
       const time = new SimulatedClock();
       const { session, gateway, gatewayHost } = await open({ ...both, clock: time }, { clock: time });
       const silent = await openImpostor(gateway, { node: "silent" });
-      const impostor = gatewayHost.sessions.find(({ identity }) => identity?.node === "silent") as NodeSession;
+      const impostor = gatewayHost.sessions.find(({ identity }) => identity?.node === "silent") as GatewaySession;
       const { call, outcome } = createCall();
       impostor.run(call);
       for (let second = 0; second < 10; second++) {

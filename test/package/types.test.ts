@@ -3,7 +3,7 @@ import { join } from "node:path";
 import ts from "typescript";
 import { beforeAll, describe, expect, expectTypeOf, test } from "vitest";
 import type { InspectionEvent } from "xstate";
-import type { InspectedEvent } from "../../src/actor/inspection.ts";
+import type { InspectedEvent } from "../../src/actor/inspection/inspection.ts";
 
 // What editors and compilers of hosts read: the declarations in dist.
 const root = new URL("../..", import.meta.url).pathname;

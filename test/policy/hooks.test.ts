@@ -2,7 +2,7 @@ import { channel } from "node:diagnostics_channel";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { GenApiError, isGenApiError } from "../../src/core/errors.ts";
-import type { ServiceFunction } from "../../src/core/load-function.ts";
+import type { ServiceFunction } from "../../src/execution/load-function.ts";
 import { type Hook, type HookContext, runAfterHook, runBeforeHook } from "../../src/policy/hooks.ts";
 import { RequestTrace } from "../../src/telemetry/request-trace.ts";
 import { SimulatedClock, settled } from "../support/simulated-clock.ts";
@@ -19,7 +19,7 @@ const acceptBefore = {
 const acceptResponse = (value: unknown) => (isRecord(value) && "result" in value ? (value as typeof response) : null);
 
 function hook(run: ServiceFunction, args: unknown[] = []): Hook {
-  return { name: "hooks.test", run, args, timeoutMs: 200 };
+  return { name: "hooks.test", loaded: { run }, args, timeoutMs: 200 };
 }
 
 function context(clock = new SimulatedClock()): HookContext & { clock: SimulatedClock } {
@@ -106,7 +106,7 @@ describe("a before hook", () => {
     expect(rejection(runBefore(throwing(new Error("hook boom"))))).toBe("hook rejected: hook boom");
     expect(rejection(runBefore(throwing("hook boom")))).toBe("hook rejected: hook boom");
     expect(rejection(runBefore(throwing(new TypeError(""))))).toBe("hook rejected: TypeError");
-    expect(rejection(runBefore(throwing(undefined)))).toMatch(/^hook rejected: A value that is no Error was thrown/);
+    expect(rejection(runBefore(throwing(undefined)))).toMatch(/^hook rejected: A value other than an Error was thrown/);
     expect(rejection(await runBefore(() => Promise.reject(new Error("later"))))).toBe("hook rejected: later");
   });
 

@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Identity, isPermitted } from "../../src/policy/permission.ts";
 
-const nobody: Identity = { userId: null, userRoles: [] };
-const u1: Identity = { userId: "u1", userRoles: ["user", "editor"] };
+const nobody: Identity = { userId: null, userRoles: [], claims: {} };
+const u1: Identity = { userId: "u1", userRoles: ["user", "editor"], claims: {} };
 
 describe("checkPermission false", () => {
   it("lets everybody in, whatever they send", () => {
@@ -19,7 +19,7 @@ describe("any_authenticated", () => {
   });
 
   it("takes the empty user id for none", () => {
-    expect(isPermitted("any_authenticated", { userId: "", userRoles: [] }, {}, null)).toBe(false);
+    expect(isPermitted("any_authenticated", { userId: "", userRoles: [], claims: {} }, {}, null)).toBe(false);
   });
 
   it("is not impressed by a user id in the arguments", () => {
@@ -39,7 +39,7 @@ describe("{role}", () => {
   });
 
   it("asks for the role alone, not for a user id", () => {
-    expect(isPermitted({ role: ["admin"] }, { userId: null, userRoles: ["admin"] }, {}, null)).toBe(true);
+    expect(isPermitted({ role: ["admin"] }, { userId: null, userRoles: ["admin"], claims: {} }, {}, null)).toBe(true);
   });
 });
 
@@ -60,13 +60,13 @@ describe("{arg}", () => {
     "denies %j: no string",
     (value) => {
       expect(isPermitted(mode, u1, { user_id: value }, null)).toBe(false);
-      expect(isPermitted(mode, { userId: "1", userRoles: [] }, { user_id: 1 }, null)).toBe(false);
+      expect(isPermitted(mode, { userId: "1", userRoles: [], claims: {} }, { user_id: 1 }, null)).toBe(false);
     },
   );
 
   it("lets nobody match nobody", () => {
     expect(isPermitted(mode, nobody, { user_id: null }, null)).toBe(false);
-    expect(isPermitted(mode, { userId: "", userRoles: [] }, { user_id: "" }, null)).toBe(false);
+    expect(isPermitted(mode, { userId: "", userRoles: [], claims: {} }, { user_id: "" }, null)).toBe(false);
   });
 
   it("does not find what every object inherits", () => {
@@ -116,5 +116,47 @@ describe("{arg}", () => {
         expect(isPermitted(mode, u1, args, asMap ? "map" : null)).toBe(expected);
       }),
     );
+  });
+});
+
+describe("{claim, arg}", () => {
+  const mode = { claim: "tenant", arg: "tenant_id" };
+  const of = (tenant: unknown): Identity => ({ ...nobody, claims: { tenant } });
+
+  it("lets in who repeats the claim in every place where the argument can stand", () => {
+    expect(isPermitted(mode, of("t1"), { tenant_id: "t1" }, null)).toBe(true);
+    expect(isPermitted(mode, of("t1"), { tenant_id: "t2" }, null)).toBe(false);
+    expect(isPermitted(mode, of("t1"), {}, "map")).toBe(false);
+    expect(isPermitted(mode, of("t1"), { filter: { tenant_id: "t1" } }, "map")).toBe(true);
+    expect(isPermitted(mode, of("t1"), { tenant_id: "t1", filter: { tenant_id: "t2" } }, "map")).toBe(false);
+  });
+
+  it("compares numbers and booleans too, but never one type with another", () => {
+    expect(isPermitted(mode, of(7), { tenant_id: 7 }, null)).toBe(true);
+    expect(isPermitted(mode, of(7), { tenant_id: "7" }, null)).toBe(false);
+    expect(isPermitted(mode, of("7"), { tenant_id: 7 }, null)).toBe(false);
+    expect(isPermitted(mode, of(true), { tenant_id: true }, null)).toBe(true);
+  });
+
+  it.each([undefined, null, "", ["t1"], { id: "t1" }])("lets nobody in whose claim is %j", (claim) => {
+    expect(isPermitted(mode, of(claim), { tenant_id: claim }, null)).toBe(false);
+  });
+
+  it("finds neither what every object inherits, nor claims in the arguments", () => {
+    expect(isPermitted({ claim: "constructor", arg: "x" }, u1, { x: Object }, null)).toBe(false);
+    expect(isPermitted(mode, u1, { tenant_id: "t1", claims: { tenant: "t1" } }, null)).toBe(false);
+  });
+});
+
+describe("{claim, in}", () => {
+  const mode = { claim: "plan", in: ["pro", 2, true] };
+  const of = (plan: unknown): Identity => ({ ...nobody, claims: { plan } });
+
+  it("asks for one of the values, of the same type", () => {
+    for (const plan of ["pro", 2, true]) expect(isPermitted(mode, of(plan), {}, null)).toBe(true);
+    for (const plan of ["free", "2", 1, false, "true", null, undefined, ["pro"]]) {
+      expect(isPermitted(mode, of(plan), {}, null)).toBe(false);
+    }
+    expect(isPermitted(mode, nobody, { plan: "pro" }, null)).toBe(false);
   });
 });

@@ -12,8 +12,13 @@ const ref = fc.oneof(fc.string({ unit: "binary" }), fc.integer(), fc.constant(nu
 const text = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("__proto__", "constructor", "\ud800", '"', ""));
 const json = fc.jsonValue();
 
-const decode = (serializer: Serializer, frame: string | Buffer, max = limit) =>
-  serializer.decode(Buffer.from(frame as string), typeof frame !== "string", max);
+const decode = (serializer: Serializer, frame: string | Buffer, max = limit) => {
+  const { weight: _, ...message } = serializer.decode(Buffer.from(frame as string), typeof frame !== "string", {
+    maxPayloadBytes: max,
+    maxPayloadBytesOf: () => max,
+  });
+  return message;
+};
 
 // A lone surrogate cannot travel as UTF-8: JSON.stringify escapes it, so frames made by it keep it.
 describe.each([serializerV1, serializerV2])("the serializer of version $vsn", (serializer) => {
@@ -63,7 +68,8 @@ describe.each([serializerV1, serializerV2])("the serializer of version $vsn", (s
     fc.assert(
       fc.property(garbage, fc.boolean(), fc.constantFrom(0, 20, limit), (data, isBinary, max) => {
         try {
-          const message = serializer.decode(data, isBinary, max);
+          const limit = { maxPayloadBytes: max, maxPayloadBytesOf: () => max };
+          const message = serializer.decode(data, isBinary, limit);
           expect(typeof message.topic).toBe("string");
           expect(typeof message.event).toBe("string");
         } catch (error) {
@@ -100,10 +106,16 @@ describe.each([serializerV1, serializerV2])("the serializer of version $vsn", (s
 
   it("refuses frames whose other parts are larger than a payload may be", () => {
     const frame = serializer.encode(null, "1", "t".repeat(1_000), "e", "{}");
-    expect(() => decode(serializer, frame, 500)).toThrow("what surrounds its payload is too large");
+    expect(() => decode(serializer, frame, 500)).toThrow("the part around its payload is too large");
   });
 
-  it("refuses topics, events and refs of more than 1024 characters", () => {
+  it("takes topics, events and refs of 1024 characters, and refuses longer ones", () => {
+    const longest = "x".repeat(1_024);
+    expect(decode(serializer, serializer.encode(null, longest, longest, longest, "{}"))).toMatchObject({
+      ref: longest,
+      topic: longest,
+      event: longest,
+    });
     const long = "x".repeat(1_025);
     for (const [ref, topic, event, name] of [
       [long, "t", "e", "ref"],
@@ -116,8 +128,61 @@ describe.each([serializerV1, serializerV2])("the serializer of version $vsn", (s
   });
 
   it("refuses refs that could not be sent back as they came", () => {
-    const frame = serializer.encode(null, "1", "t", "e", "{}").replace('"1"', "1e999");
-    expect(() => decode(serializer, frame)).toThrow("ref must be a string, a finite number or null, got number");
+    for (const ref of ["1e999", "1e300", "-1e40", "9".repeat(41), "true", "[]", '{"a":1}']) {
+      const frame = serializer.encode(null, "1", "t", "e", "{}").replace('"1"', ref);
+      expect(() => decode(serializer, frame)).toThrow(
+        "ref must be a string, a number of at most 40 digits or null, got ",
+      );
+    }
+  });
+
+  it("takes numbers as refs, fractions and up to 40 digits among them", () => {
+    for (const ref of [
+      "0",
+      "-7",
+      "0.5",
+      "1e-7",
+      "9007199254740991",
+      "9007199254740993",
+      "9".repeat(40),
+      `-${"9".repeat(40)}`,
+    ]) {
+      const frame = serializer.encode(null, "1", "t", "e", "{}").replace('"1"', ref);
+      const message = decode(serializer, frame);
+      expect(serializer.encode(null, message.ref, "t", "e", "{}")).toBe(frame);
+    }
+  });
+
+  it("keeps every digit of an integer ref that is larger than a number keeps, in frames of any size", () => {
+    const digits = "1732961126123456789";
+    for (const payload of ["{}", JSON.stringify({ text: "x".repeat(10_000) })]) {
+      const frame = serializer.encode("1", "2", "t", "e", payload).replace('"2"', digits);
+      const { ref } = decode(serializer, frame);
+      expect(serializer.encode("1", ref, "t", "e", payload)).toBe(frame);
+    }
+  });
+
+  it("does not parse the payload of an event that may not have a large one, and says how large it was", () => {
+    const payload = JSON.stringify(Array.from({ length: 10_000 }, () => ({})));
+    const frame = serializer.encode(null, "1", "t", "cancel", payload);
+    const small = {
+      maxPayloadBytes: limit,
+      maxPayloadBytesOf: (_topic: string, event: string) => (event === "cancel" ? 4_096 : limit),
+    };
+    const message = serializer.decode(Buffer.from(frame), false, small);
+    expect(message).toMatchObject({ event: "cancel", payload: undefined, weight: 0 });
+    expect(Math.abs(message.bytes - payload.length)).toBeLessThan(10);
+  });
+
+  it("weighs a payload by what it becomes: many small values take more than one long text of as many bytes", () => {
+    const weigh = (payload: string) =>
+      serializer.decode(Buffer.from(serializer.encode(null, "1", "t", "e", payload)), false, {
+        maxPayloadBytes: limit,
+        maxPayloadBytesOf: () => limit,
+      }).weight;
+    const bytes = 300_000;
+    expect(weigh(JSON.stringify("x".repeat(bytes)))).toBeLessThan(bytes * 1.1);
+    expect(weigh(`[${"{},".repeat(bytes / 3)}0]`)).toBeGreaterThan(bytes * 20);
   });
 });
 

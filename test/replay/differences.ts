@@ -1,4 +1,4 @@
-import type { Frame } from "../support/raw-client.ts";
+import type { Frame } from "../support/network/raw-client.ts";
 import type { Recorded } from "./recording.ts";
 
 /** What we answer a case with instead of the recorded frames. */
@@ -153,7 +153,7 @@ export const differences: readonly Difference[] = [
     },
   },
   {
-    line: "A function that throws harms nobody else.",
+    line: "A function that throws harms no other call.",
     cases: {
       "exit local sync": failure(internal),
       "raw: rejoin after channel crash, then echo": (recorded) => [
@@ -267,7 +267,7 @@ export const differences: readonly Difference[] = [
     cases: { "hook_slow 1500ms with hook_timeout 200": failure(hookRejected("timed out after 200 ms")) },
   },
   {
-    line: "A hook's reason is told as it was thrown:",
+    line: "A hook's reason is sent as it was thrown:",
     cases: { hook_raise: failure(hookRejected("hook boom")) },
   },
   {

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { Frame } from "../support/raw-client.ts";
+import type { Frame } from "../support/network/raw-client.ts";
 
 /** A case as PhoenixGenApi answered it. */
 export interface Recorded {

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
-import { type GenApiOptions, type Runtime, type ServiceNode, startGenApi, startServiceNode } from "gen-api";
+import { type Gateway, type GatewayOptions, type ServiceNode, startGenApi, startServiceNode } from "gen-api";
 import { link } from "gen-api/link";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { funConfigs, missingFunction, serviceNode } from "../fixtures/replay/fun-configs.js";
 import { urlOf } from "../support/gateway.ts";
-import type { Frame, RawClient } from "../support/raw-client.ts";
+import type { Frame, RawClient } from "../support/network/raw-client.ts";
 import { differences, type Expected } from "./differences.ts";
 import { type Recorded, recording } from "./recording.ts";
 import { replay } from "./replay.ts";
@@ -12,7 +12,7 @@ import { replay } from "./replay.ts";
 const modules = { functions: new URL("../fixtures/replay/functions.js", import.meta.url) };
 
 /** The recorded application's gateway. */
-const options: GenApiOptions = {
+const options: GatewayOptions = {
   listen: { port: 0 },
   socket: {
     connect: ({ params: { user_id, device_id, roles } }) => ({
@@ -28,7 +28,7 @@ const options: GenApiOptions = {
   ],
   cluster: link(),
   modules,
-  functions: funConfigs as GenApiOptions["functions"] & object,
+  functions: funConfigs as GatewayOptions["functions"] & object,
   // One thread: what is sent first and takes no time is answered first.
   workerPool: { threads: 1 },
 };
@@ -43,13 +43,14 @@ const sendAfter: Readonly<Record<string, readonly number[]>> = {
 const expectations = new Map<string, Expected>(differences.flatMap(({ cases }) => Object.entries(cases)));
 const page = readFileSync(new URL("../../docs/differences.md", import.meta.url), "utf8").replaceAll(/\s+/g, " ");
 
-let gateway: Runtime;
+let gateway: Gateway;
 let node: ServiceNode;
 const clients: RawClient[] = [];
 beforeAll(async () => {
   gateway = await startGenApi(options);
   // Its functions are the host's, as in the recording; it pushes none of its own.
   node = await startServiceNode({
+    logger: false,
     name: serviceNode,
     service: "bench",
     modules,
@@ -101,7 +102,7 @@ test("what differs in many cases is in docs/differences.md: the keys of failures
   expect(page).toContain(
     "and where they apply `reason` or `retry_after_ms`: keys that PhoenixGenApi's Responses do not have",
   );
-  expect(page).toContain("**A socket that is closed for what was sent is told why** in the close frame's reason");
+  expect(page).toContain("**When a client's message closes its socket, the close frame says why** in its reason");
 });
 
 test("the function that does not exist cannot be registered", async () => {

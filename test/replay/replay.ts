@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { connectRaw, type Frame, type RawClient } from "../support/raw-client.ts";
+import { connectRaw, type Frame, type RawClient } from "../support/network/raw-client.ts";
 import type { Recorded } from "./recording.ts";
 
 /** What a replayed case came to. */

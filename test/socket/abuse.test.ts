@@ -1,45 +1,8 @@
-import { type Socket, connect as tcp } from "node:net";
+import { connect as tcp } from "node:net";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { closeCode, frame, upgraded } from "../support/network/hand-made-frames.ts";
 import { listenTo, openGateway } from "./open-gateway.ts";
-
-/** A socket that has been upgraded by hand, for frames that no library would send. */
-async function upgraded(url: string): Promise<Socket> {
-  const { host, port } = new URL(url);
-  const socket = tcp(Number(port), "127.0.0.1");
-  socket.on("error", () => socket.destroy());
-  socket.write(
-    `GET /socket/websocket?vsn=2.0.0 HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
-      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-  );
-  await new Promise((resolve) => socket.once("data", resolve));
-  return socket;
-}
-
-/** A masked frame whose mask is zero. */
-function frame(opcode: number, payload: Buffer, fin = true): Buffer {
-  const first = (fin ? 0x80 : 0) | opcode;
-  const header =
-    payload.length < 126
-      ? Buffer.from([first, 0x80 | payload.length])
-      : Buffer.from([first, 0xfe, payload.length >> 8, payload.length & 0xff]);
-  return Buffer.concat([header, Buffer.alloc(4), payload]);
-}
-
-/** The close code of a socket made by {@link upgraded}, null when it ended without one. */
-async function closeCode(socket: Socket): Promise<number | null> {
-  const chunks: Buffer[] = [];
-  socket.on("data", (chunk) => chunks.push(chunk));
-  await new Promise((resolve) => {
-    socket.once("end", resolve);
-    socket.once("close", resolve);
-    socket.on("data", () => (Buffer.concat(chunks).includes(0x88) ? resolve(undefined) : undefined));
-  });
-  const data = Buffer.concat(chunks);
-  const at = data.indexOf(0x88);
-  socket.destroy();
-  return at === -1 ? null : data.readUInt16BE(at + 2);
-}
 
 describe("a hostile client ends nothing but its own socket:", () => {
   it("a message in too many fragments", async () => {
@@ -79,13 +42,18 @@ describe("a hostile client ends nothing but its own socket:", () => {
   });
 
   it("pings without end, never reading", async () => {
-    await using gateway = await openGateway({ closeTimeoutMs: 100 });
+    const frameLimit = { perSecond: 10_000, burst: 10_000, closeAfterMs: 200 };
+    await using gateway = await openGateway({ closeTimeoutMs: 100, frameLimit });
     using closed = listenTo("connection.close");
+    using throttled = listenTo("connection.throttle");
     const socket = await upgraded(gateway.url);
     socket.pause();
     const pings = Buffer.concat(Array.from({ length: 1_000 }, () => frame(9, Buffer.alloc(100))));
-    socket.write(pings);
+    const flood = setInterval(() => socket.write(pings), 1);
     await expect.poll(() => closed.messages.length).toBe(1);
+    clearInterval(flood);
+    expect(closed.messages[0]?.metadata).toMatchObject({ code: 1008, reason: "too many messages" });
+    expect(throttled.messages.map(({ metadata }) => metadata.connection)).toEqual(["connection_1"]);
     socket.destroy();
   });
 

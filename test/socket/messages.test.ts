@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { JoinRefused } from "../../src/socket/channel.ts";
+import { JoinRefused } from "../../src/socket/channels/channel.ts";
+import { runningCall } from "../support/running-call.ts";
 import { echo, listenTo, openGateway } from "./open-gateway.ts";
 
 const unmatched = { status: "error", response: { reason: "unmatched topic" } };
@@ -272,7 +273,35 @@ describe("a message on a joined topic", () => {
     });
   });
 
-  it("reaches the handler unparsed when its payload is too large", async () => {
+  it("reaches the handler with its request_id alone when its payload is too large", async () => {
+    await using gateway = await openGateway({ maxPayloadBytes: 1_000 });
+    gateway.handle = (_payload, _bytes, _caller, replyTo) => replyTo.reply("error", "0");
+    const client = await gateway.joined();
+    const large = { text: "x".repeat(2_000) };
+    const nested = { args: { request_id: "not this one", large } };
+    const payloads = [
+      { request_id: "first", args: large },
+      { ...nested, request_id: 'l"ast' },
+      nested,
+      { request_id: 7, large },
+      { request_id: "x".repeat(20_000) },
+      [large],
+    ];
+    for (const payload of payloads) {
+      client.send(["1", "2", "api:a", "api", payload]);
+      await client.next();
+    }
+    expect(gateway.handled.map(({ payload }) => payload)).toEqual([
+      { request_id: "first" },
+      { request_id: 'l"ast' },
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it("reaches the handler unparsed when its payload is too large and has no request_id", async () => {
     await using gateway = await openGateway({ maxPayloadBytes: 1_000 });
     gateway.handle = (_payload, bytes, _caller, replyTo) => replyTo.reply("error", `"${bytes} bytes"`);
     const client = await gateway.joined();
@@ -315,15 +344,13 @@ describe("a message on a joined topic", () => {
     await using gateway = await openGateway();
     const aborted: string[] = [];
     gateway.handle = (_payload, _bytes, caller) => {
-      const call = {
+      const call = runningCall({
         requestId: "r1",
-        isStream: false,
-        stop: () => undefined,
-        abort(reason: string) {
+        abort(reason) {
           aborted.push(reason);
           caller.calls.delete(place);
         },
-      };
+      });
       const place = caller.calls.add(call);
     };
     const client = await gateway.joined();
@@ -347,7 +374,9 @@ describe("a stream", () => {
         caller.calls.delete(place);
         replyTo.push(`{"ended":"${how}"}`);
       };
-      const place = caller.calls.add({ requestId: "r1", isStream: true, stop: () => end("stopped"), abort: end });
+      const place = caller.calls.add(
+        runningCall({ requestId: "r1", isStream: true, stop: () => end("stopped"), abort: end }),
+      );
     };
     const client = await gateway.joined();
     for (const [event, how] of [
@@ -410,7 +439,7 @@ describe("leaving", () => {
       await using gateway = await openGateway();
       const aborted = deferred<string>();
       gateway.handle = (_payload, _bytes, caller) =>
-        caller.calls.add({ requestId: "r1", isStream: false, abort: aborted.resolve, stop: () => undefined });
+        caller.calls.add(runningCall({ requestId: "r1", abort: aborted.resolve }));
       const client = await gateway.joined();
       client.send(["1", "2", "api:a", "api", {}]);
       await client.settled();

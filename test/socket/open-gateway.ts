@@ -1,18 +1,22 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Server } from "node:http";
-import { fromDynamicSupervisor } from "../../src/actor/dynamic-supervisor.ts";
+import { fromDynamicSupervisor } from "../../src/actor/supervisor/dynamic-supervisor.ts";
 import { type System, startSystem } from "../../src/actor/system.ts";
-import type { Caller, ReplyTo, RequestHandler } from "../../src/call/caller.ts";
-import type { Clock } from "../../src/core/clock.ts";
-import { systemClock } from "../../src/core/clock.ts";
-import { type ChannelOptions, resolveChannel } from "../../src/socket/channel.ts";
+import type { Caller, ReplyTo, RequestHandler } from "../../src/call/request/caller.ts";
+import { SharedBudget } from "../../src/core/fair/shared-budget.ts";
+import type { Clock } from "../../src/core/time/clock.ts";
+import { systemClock } from "../../src/core/time/clock.ts";
+import { type ChannelOptions, resolveChannel } from "../../src/socket/channels/channel.ts";
+import type { SocketContext } from "../../src/socket/channels/socket-context.ts";
 import { ConnectionTable } from "../../src/socket/connection-table.ts";
+import { type SocketOptions, socketDefaults } from "../../src/socket/handshake/socket-options.ts";
 import type { ListenOptions } from "../../src/socket/http-server.ts";
+import { Turns } from "../../src/socket/inbound/flow-turns.ts";
+import { SocketMemory } from "../../src/socket/inbound/socket-memory.ts";
+import { SpentBudgets } from "../../src/socket/inbound/spent-budgets.ts";
 import { createListener, type Listener } from "../../src/socket/listener.actor.ts";
-import type { SocketContext } from "../../src/socket/socket-context.ts";
-import { type SocketOptions, socketDefaults } from "../../src/socket/socket-options.ts";
 import type { EventName, TelemetryMessage } from "../../src/telemetry/telemetry.ts";
-import { connectRaw, type RawClient } from "../support/raw-client.ts";
+import { connectRaw, type RawClient } from "../support/network/raw-client.ts";
 
 /** One request as the handler behind the gateway got it. */
 export interface Handled {
@@ -27,6 +31,8 @@ export class Gateway implements AsyncDisposable {
   readonly system: System;
   readonly listener: Listener;
   readonly table: ConnectionTable;
+  /** What its sockets hold together. */
+  readonly memory: SocketMemory;
   readonly handled: Handled[] = [];
   readonly clients: RawClient[] = [];
   /** What is done with a request; by default {@link echo}. */
@@ -35,18 +41,25 @@ export class Gateway implements AsyncDisposable {
   constructor(options: GatewayOptions) {
     const { channels = [{ topic: "api:*", event: "api" }], clock = systemClock, on = { port: 0 }, ...socket } = options;
     const requests: RequestHandler = {
-      handle: (payload, bytes, caller, replyTo) => {
+      handle: (payload, bytes, caller, replyTo, weight) => {
         this.handled.push({ payload, bytes, caller, replyTo });
-        this.handle(payload, bytes, caller, replyTo);
+        this.handle(payload, bytes, caller, replyTo, weight);
       },
+      resume: () => "not_found",
     };
-    const resolved = { ...socketDefaults, ...socket };
+    const frameLimit = { ...socketDefaults.frameLimit, ...socket.frameLimit };
+    const resolved = { ...socketDefaults, ...socket, frameLimit };
+    this.memory = new SocketMemory(resolved.maxHeldBytes);
     const context: SocketContext = {
       gateway: "test",
       clock,
       channels: channels.map(resolveChannel),
       requests,
       options: resolved,
+      turns: new Turns(),
+      spentBudgets: new SpentBudgets(resolved.frameLimit),
+      memory: this.memory,
+      requestBudget: new SharedBudget(resolved.maxRequestBytesInSum),
     };
     this.table = new ConnectionTable(clock, resolved);
     this.listener = createListener({ context, table: this.table, on, connections: "connections" });

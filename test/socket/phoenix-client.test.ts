@@ -1,7 +1,7 @@
 import { type Channel, Socket } from "phoenix";
 import { describe, expect, it } from "vitest";
 import WebSocket from "ws";
-import { JoinRefused } from "../../src/socket/channel.ts";
+import { JoinRefused } from "../../src/socket/channels/channel.ts";
 import { openGateway } from "./open-gateway.ts";
 
 function connect(url: string, options: object = {}) {

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { resolveChannel } from "../../src/socket/channel.ts";
-import { filterSecrets } from "../../src/socket/log-filter.ts";
-import { parseQuery } from "../../src/socket/query-params.ts";
+import { resolveChannel } from "../../src/socket/channels/channel.ts";
+import { filterSecrets } from "../../src/socket/handshake/log-filter.ts";
+import { parseQuery } from "../../src/socket/handshake/query-params.ts";
 
 describe("a query", () => {
   it.each([
@@ -22,28 +22,34 @@ describe("a query", () => {
     expect(JSON.parse(JSON.stringify(parseQuery(query)))).toEqual(expected);
   });
 
-  it("never fails and never touches what objects inherit, whatever it is", () => {
-    const part = fc.constantFrom(
-      "a",
-      "[",
-      "]",
-      "[]",
-      "=",
-      "&",
-      "__proto__",
-      "constructor",
-      "%",
-      "%5B",
-      "é",
-      "toString",
+  it("takes __proto__ for a key like any other, at every level", () => {
+    const params = parseQuery("__proto__[a]=1&b[__proto__][a]=2&c[d][__proto__][a]=3");
+    expect(JSON.stringify(params)).toBe(
+      '{"__proto__":{"a":"1"},"b":{"__proto__":{"a":"2"}},"c":{"d":{"__proto__":{"a":"3"}}}}',
     );
+    expect(({} as { a?: unknown }).a).toBeUndefined();
+  });
+
+  it("never fails and never touches what objects inherit, whatever it is", () => {
+    const key = fc.constantFrom("a", "b", "", "__proto__", "constructor", "prototype", "toString");
+    const name = fc.tuple(key, fc.array(key, { maxLength: 4 })).map(([first, more]) => {
+      return first + more.map((each) => `[${each}]`).join("");
+    });
+    const well = name.map((each) => `${each}=1&`);
+    const broken = fc.constantFrom("a", "[", "]", "[]", "=", "&", "__proto__", "%", "%5B", "é");
+    const inherited = Object.getOwnPropertyNames(Object.prototype);
     fc.assert(
-      fc.property(fc.array(part, { maxLength: 60 }), (parts) => {
+      fc.property(fc.array(fc.oneof({ weight: 3, arbitrary: well }, broken), { maxLength: 60 }), (parts) => {
         parseQuery(parts.join(""));
-        expect(Object.keys(Object.prototype)).toEqual([]);
-        expect(({} as { a?: unknown }).a).toBeUndefined();
+        expect(Object.getOwnPropertyNames(Object.prototype)).toEqual(inherited);
       }),
     );
+  });
+
+  it("has at most 32 levels in a name; a deeper name is a plain one", () => {
+    const nested = (levels: number) => JSON.stringify(parseQuery(`a${"[b]".repeat(levels)}=1`));
+    expect(nested(32)).toBe(`${'{"a":'}${'{"b":'.repeat(32)}"1"${"}".repeat(33)}`);
+    expect(nested(33)).toBe(JSON.stringify({ [`a${"[b]".repeat(33)}`]: "1" }));
   });
 
   it("is read only so far and so deep", () => {

@@ -1,5 +1,5 @@
 import { request } from "node:http";
-import type { Runtime } from "gen-api";
+import type { Gateway } from "gen-api";
 
 export const adminToken = "a-token-for-tests-only";
 
@@ -51,17 +51,17 @@ export function send(
 }
 
 /** Where a gateway's admin listener is. */
-export function adminOf({ adminAddress }: Runtime) {
+export function adminOf({ adminAddress }: Gateway) {
   if (adminAddress === undefined) throw new Error("the gateway has no admin listener");
   return "path" in adminAddress ? { socketPath: adminAddress.path } : { port: adminAddress.port };
 }
 
 /** A good request to a gateway's admin listener, but for what is given. */
-export function askAdmin(gateway: Runtime, path: string, { headers, ...rest }: HttpRequest = {}): Promise<HttpAnswer> {
+export function askAdmin(gateway: Gateway, path: string, { headers, ...rest }: HttpRequest = {}): Promise<HttpAnswer> {
   return send(adminOf(gateway), path, { ...rest, headers: { authorization: `Bearer ${adminToken}`, ...headers } });
 }
 
-export function postAdmin(gateway: Runtime, path: string, body: unknown): Promise<HttpAnswer> {
+export function postAdmin(gateway: Gateway, path: string, body: unknown): Promise<HttpAnswer> {
   const headers = { "content-type": "application/json" };
   return askAdmin(gateway, path, { method: "POST", headers, body: JSON.stringify(body) });
 }

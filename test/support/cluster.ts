@@ -1,11 +1,11 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { type GenApiOptions, type Runtime, type ServiceNodeOptions, startGenApi, startServiceNode } from "gen-api";
+import { type Gateway, type GatewayOptions, type ServiceNodeOptions, startGenApi, startServiceNode } from "gen-api";
 import { link } from "gen-api/link";
 import { afterEach } from "vitest";
 import type { EventName, TelemetryMessage } from "../../src/telemetry/telemetry.ts";
 import { urlOf } from "./gateway.ts";
-import { NodeProcess, type NodeProcessOptions } from "./node-process.ts";
 import { connectClient } from "./phoenix-client.ts";
+import { NodeProcess, type NodeProcessOptions } from "./processes/node-process.ts";
 
 const open: AsyncDisposable[] = [];
 afterEach(async () => {
@@ -19,9 +19,10 @@ export function keep<Opened extends AsyncDisposable>(opened: Opened): Opened {
 }
 
 /** A gateway for clients and, over a link, for nodes, until the end of the test. */
-export async function startGateway(options: GenApiOptions = {}): Promise<Runtime> {
+export async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
   return keep(
     await startGenApi({
+      logger: false,
       listen: { port: 0 },
       channels: [{ topic: "api:*", event: "api" }],
       cluster: link(),
@@ -32,21 +33,21 @@ export async function startGateway(options: GenApiOptions = {}): Promise<Runtime
 }
 
 /** Where nodes find a gateway that lets them in where its clients connect. */
-export function nodeUrlOf(gateway: Runtime): string {
+export function nodeUrlOf(gateway: Gateway): string {
   return urlOf(gateway).replace("/socket", "/node");
 }
 
 /** A service node in this process, until the end of the test. It need not have reached a gateway yet. */
-export async function startNode(gateways: readonly Runtime[], options: Omit<ServiceNodeOptions, "cluster">) {
+export async function startNode(gateways: readonly Gateway[], options: Omit<ServiceNodeOptions, "cluster">) {
   const cluster = link({ gateways: gateways.map(nodeUrlOf) });
-  return keep(await startServiceNode({ workerPool: { threads: 1 }, cluster, ...options }));
+  return keep(await startServiceNode({ logger: false, workerPool: { threads: 1 }, cluster, ...options }));
 }
 
 /**
  * A service node as a process of its own, until the end of the test, of which every gateway has the functions. Without
  * `servers`, over links to the gateways.
  */
-export async function startNodeProcess(gateways: readonly Runtime[], options: NodeProcessOptions) {
+export async function startNodeProcess(gateways: readonly Gateway[], options: NodeProcessOptions) {
   const pushed = gateways.map(({ name }) =>
     nextEvent("config.push", ({ metadata }) => metadata.gateway === name && metadata.node === options.name),
   );

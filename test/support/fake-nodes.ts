@@ -1,6 +1,6 @@
-import { unavailable } from "../../src/call/failure.ts";
+import { unavailable } from "../../src/call/request/failure.ts";
 import type { ConnectedNodes } from "../../src/call/route.ts";
-import type { RemoteCall, RemoteNode, RemoteStream } from "../../src/node/remote-call.ts";
+import type { RemoteCall, RemoteNode, RemoteStream } from "../../src/node/calls/remote-call.ts";
 
 /** A call that a node was sent, which the test answers itself. */
 export interface SentCall {
@@ -83,6 +83,7 @@ export class FakeNodes implements ConnectedNodes {
         return {
           cancel: (reason) => void Object.assign(sent, { cancelled: reason }),
           grant: (chunks) => void Object.assign(sent, { granted: sent.granted + chunks }),
+          acknowledge: () => undefined,
         };
       },
     };

@@ -1,9 +1,10 @@
-import { type GenApiOptions, startGenApi } from "gen-api";
+import { type GatewayOptions, startGenApi } from "gen-api";
 import service from "../fixtures/service.js";
 
 /** A gateway on a free port with the test service, two threads, and an intensity that a test's kills do not exceed. */
-export function startTestGateway(options: GenApiOptions = {}) {
+export function startTestGateway(options: GatewayOptions = {}) {
   return startGenApi({
+    logger: false,
     listen: { port: 0 },
     socket: { connect: ({ params }) => ({ userId: typeof params.user_id === "string" ? params.user_id : null }) },
     channels: [{ topic: "api:*", event: "api" }],

@@ -1,6 +1,6 @@
 import type { InspectedEvent } from "gen-api";
 import type { AnyActorRef } from "xstate";
-import { actorOf } from "../../dist/actor/inspected-actor.js";
+import { actorOf } from "../../dist/actor/inspection/inspected-actor.js";
 
 /** The actors of a gateway, seen through its inspector: give it `inspect`. */
 export function watchActors() {

@@ -1,17 +1,23 @@
+import { afterEach } from "vitest";
 import type { Attempt, Executor } from "../../src/call/attempt.ts";
-import type { Caller, ReplyTo } from "../../src/call/caller.ts";
-import { type CompiledFunction, compileFunction } from "../../src/call/compile-function.ts";
-import { Pipeline } from "../../src/call/pipeline.ts";
-import { RequestCounts } from "../../src/call/request-counts.ts";
-import { mainThread } from "../../src/call/run-on-main.ts";
-import { RunningCalls } from "../../src/call/running-calls.ts";
+import { type CompiledFunction, compileFunction } from "../../src/call/functions/compile-function.ts";
+import { type IdempotencyOptions, idempotencyDefaults } from "../../src/call/idempotency/idempotency-options.ts";
+import { KeyedCalls } from "../../src/call/idempotency/keyed-calls.ts";
+import { mainThread, mainThreadStreams } from "../../src/call/main-thread.ts";
+import type { Caller, ReplyTo } from "../../src/call/request/caller.ts";
+import { RequestCounts } from "../../src/call/request/request-counts.ts";
+import { RunningCalls } from "../../src/call/request/running-calls.ts";
+import { ResumableStreams } from "../../src/call/resume/resumable-streams.ts";
+import { type StreamsOptions, streamsDefaults } from "../../src/call/resume/streams-options.ts";
+import { Pipeline } from "../../src/call/stages/pipeline.ts";
 import type { StreamCall, StreamExecutor } from "../../src/call/stream-call.ts";
-import { mainThreadStreams } from "../../src/call/stream-on-main.ts";
-import { ConfigStore } from "../../src/config/config-store.ts";
 import type { FunConfigInput } from "../../src/config/fun-config.ts";
-import { Deadlines } from "../../src/core/deadlines.ts";
-import { NodeSelector } from "../../src/policy/node-selector.ts";
-import { RateLimiter } from "../../src/policy/rate-limiter.ts";
+import { FunctionTable } from "../../src/config/function-table.ts";
+import { Modules } from "../../src/config/modules.ts";
+import { Deadlines } from "../../src/core/time/deadlines.ts";
+import { MainFunctions } from "../../src/execution/main-functions.ts";
+import { RateLimiter } from "../../src/policy/rate-limiter/rate-limiter.ts";
+import { NodeSelector } from "../../src/policy/selection/node-selector.ts";
 import { FakeNodes } from "./fake-nodes.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
 
@@ -28,26 +34,54 @@ interface Sent {
 interface TestStream {
   readonly stream: StreamCall;
   granted: number;
+  acknowledged: number;
   cancelled: string | null;
 }
 
+/** The option `streams` of the pipelines; a test may change it before it opens one. */
+export const streamsOptions: { -readonly [Name in keyof StreamsOptions]-?: number } = { ...streamsDefaults };
+
+/** The option `idempotency` of the pipelines; a test may change it before it opens one. */
+export const idempotencyOptions: { -readonly [Name in keyof IdempotencyOptions]-?: number } = {
+  ...idempotencyDefaults,
+};
+
 /** The random factor of retry delays is 1. */
 const random = () => 0.5;
+
+const opened: {
+  readonly running: RunningCalls;
+  readonly resumable: ResumableStreams;
+  readonly keyedCalls: KeyedCalls;
+  readonly deadlines: Deadlines;
+}[] = [];
+
+afterEach(() => {
+  Object.assign(streamsOptions, streamsDefaults);
+  Object.assign(idempotencyOptions, idempotencyDefaults);
+  for (const { running, resumable, keyedCalls, deadlines } of opened.splice(0)) {
+    running.abortAll("stopped");
+    resumable.close();
+    keyedCalls.close();
+    deadlines.close();
+  }
+});
 
 /** A pipeline whose worker is a box of attempts that the test settles itself. */
 export async function pipelineOf(...configs: Partial<FunConfigInput>[]) {
   const clock = new SimulatedClock();
   const deadlines = new Deadlines(clock);
-  const store = new ConfigStore<CompiledFunction>();
+  const functionTable = new FunctionTable<CompiledFunction>();
   const sources = {
     gateway: "test",
     clock,
-    modules: new Map([
+    modules: new Modules([
       ["m", fixture],
       ["resolvers", resolvers],
     ]),
     mfaAllowlist: null,
-    verifyOnWorker: async () => undefined,
+    mainFunctions: new MainFunctions(clock),
+    verifyOnWorker: async () => "function" as const,
   };
   for (const config of configs) {
     const base = {
@@ -57,9 +91,12 @@ export async function pipelineOf(...configs: Partial<FunConfigInput>[]) {
       mfa: `m.${config.requestType}`,
       runOn: "main",
     } as const;
-    store.put(await compileFunction({ ...base, ...config }, sources));
+    functionTable.put(await compileFunction({ ...base, ...config }, sources));
   }
   const running = new RunningCalls();
+  const resumable = new ResumableStreams("test", clock, streamsOptions);
+  const keyedCalls = new KeyedCalls("test", clock, idempotencyOptions);
+  opened.push({ running, resumable, keyedCalls, deadlines });
   const onWorker: { attempt: Attempt; cancelled: string | null }[] = [];
   const worker: Executor = {
     run(attempt) {
@@ -71,7 +108,7 @@ export async function pipelineOf(...configs: Partial<FunConfigInput>[]) {
   const streams: TestStream[] = [];
   const workerStreams: StreamExecutor = {
     stream(stream) {
-      const entry: TestStream = { stream, granted: 0, cancelled: null };
+      const entry: TestStream = { stream, granted: 0, acknowledged: 0, cancelled: null };
       streams.push(entry);
       return {
         cancel: (reason) => {
@@ -79,6 +116,9 @@ export async function pipelineOf(...configs: Partial<FunConfigInput>[]) {
         },
         grant: (chunks) => {
           entry.granted += chunks;
+        },
+        acknowledge: (chunks) => {
+          entry.acknowledged += chunks;
         },
       };
     },
@@ -97,20 +137,23 @@ export async function pipelineOf(...configs: Partial<FunConfigInput>[]) {
     workerStreams,
   };
   const counts = new RequestCounts();
-  const pipeline = new Pipeline({
+  const pipeline: Pipeline = new Pipeline({
     gateway: "test",
     clock,
     deadlines,
     running,
     counts,
     random,
-    functions: store,
+    functionTable: functionTable,
     compile: (config) => compileFunction(config, sources),
     executors,
     rateLimiter,
     nodes,
     nodeSelector,
-    isExpected: (service) => expected.has(service),
+    mayHave: (service) => expected.has(service),
+    resumable,
+    keyedCalls,
+    nested: { clock, requests: () => pipeline, maxCallDepth: 16, maxPayloadBytes: 1_000 },
     startStream: (stream) => streamStart.start(stream),
     streamStallTimeoutMs: 60_000,
     maxPayloadBytes: 1_000,
@@ -143,22 +186,28 @@ export async function pipelineOf(...configs: Partial<FunConfigInput>[]) {
     deviceId: "d1",
     userRoles: ["user"],
     ipAddress: null,
+    topic: "api:1",
+    claims: {},
     trace: null,
+    depth: 0,
+    share: { identity: "user u1", connection: "c1" },
     overrideUserId: true,
     requireVerifiedUserId: false,
     calls: new RunningCalls(),
     ...identity,
   });
   const request = (requestType: string, more: Record<string, unknown> = {}, by = caller()) => {
-    pipeline.handle({ service: "s", request_type: requestType, request_id: "r1", ...more }, 100, by, replyTo);
+    pipeline.handle({ service: "s", request_type: requestType, request_id: "r1", ...more }, 100, by, replyTo, 100);
     return by;
   };
   return {
     clock,
-    store,
+    functionTable,
     pipeline,
     counts,
     running,
+    resumable,
+    keyedCalls,
     sent,
     replies,
     streams,
@@ -171,6 +220,7 @@ export async function pipelineOf(...configs: Partial<FunConfigInput>[]) {
     replyTo,
     nodes,
     nodeSelector,
+    rateLimiter,
     expected,
   };
 }

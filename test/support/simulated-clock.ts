@@ -1,4 +1,5 @@
-import type { Clock } from "../../src/core/clock.ts";
+import { afterEach, expect } from "vitest";
+import type { Clock } from "../../src/core/time/clock.ts";
 
 interface Timer {
   readonly due: number;
@@ -6,11 +7,25 @@ interface Timer {
   readonly run: () => void;
 }
 
-/** A clock that stands still until a test moves it. */
+/** The clocks of the test that runs. */
+const clocks = new Set<SimulatedClock>();
+
+// Whatever has ended leaves no timer behind, and what has not is ended by the test, or by whoever opened it for the test.
+afterEach(() => {
+  const pending = Array.from(clocks, (clock) => clock.pending).filter((count) => count > 0);
+  clocks.clear();
+  expect(pending, "timers that are left on the test's clocks").toEqual([]);
+});
+
+/** A clock that stands still until a test moves it, and on which no test leaves a timer. */
 export class SimulatedClock implements Clock {
   #now = 0;
   #order = 0;
   readonly #timers = new Set<Timer>();
+
+  constructor() {
+    clocks.add(this);
+  }
 
   now(): number {
     return this.#now;

@@ -1,7 +1,7 @@
 import { startGenApi } from "gen-api";
 import { describe, expect, test } from "vitest";
-import { type LogLevel, logLevels } from "../../src/telemetry/log-lines.ts";
-import type { Logger } from "../../src/telemetry/logger.ts";
+import { type LogLevel, logLevels } from "../../src/telemetry/log/log-lines.ts";
+import type { Logger } from "../../src/telemetry/log/logger.ts";
 import { telemetryEvent } from "../../src/telemetry/telemetry.ts";
 
 type Line = { readonly level: LogLevel; readonly event: string } & Readonly<Record<string, unknown>>;

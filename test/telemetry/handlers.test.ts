@@ -2,7 +2,7 @@ import { channel } from "node:diagnostics_channel";
 import { afterEach, describe, expect, expectTypeOf, test } from "vitest";
 import { eventNames } from "../../src/telemetry/event-names.ts";
 import { type EventName, type TelemetryMessage, telemetryEvent } from "../../src/telemetry/telemetry.ts";
-import { Telemetry } from "../../src/telemetry/telemetry-api.ts";
+import { type EventPattern, Telemetry } from "../../src/telemetry/telemetry-api.ts";
 import { recordEvents } from "../support/record-events.ts";
 import { SimulatedClock } from "../support/simulated-clock.ts";
 
@@ -53,7 +53,7 @@ describe("a handler", () => {
       calls++;
     };
     telemetry.attach("config.clear", handler);
-    telemetry.attachConfig(handler);
+    telemetry.attach("config.*", handler);
     cleared.emit({ count: 1 }, { gateway: "g" });
     expect(calls).toBe(2);
     telemetry.detach(handler);
@@ -79,25 +79,27 @@ describe("a handler", () => {
   });
 
   test.each([
-    ["executor", telemetry.attachExecutor.bind(telemetry)],
-    ["rate_limiter", telemetry.attachRateLimiter.bind(telemetry)],
-    ["hook", telemetry.attachHooks.bind(telemetry)],
-    ["worker_pool", telemetry.attachWorkerPool.bind(telemetry)],
-    ["config", telemetry.attachConfig.bind(telemetry)],
-    ["node|gateway", telemetry.attachCluster.bind(telemetry)],
-    ["[a-z_]+", telemetry.attachAll.bind(telemetry)],
-  ])("of a category is attached to all of %s.*, and to nothing else", (category, attach) => {
-    const detach = attach(() => undefined);
-    const listened = eventNames.filter(isListenedTo);
-    detach();
-    expect(listened.length).toBeGreaterThan(3);
-    expect(listened).toEqual(eventNames.filter((name) => new RegExp(`^(${category})\\.`).test(name)));
-  });
+    ["executor", ["executor.*"]],
+    ["rate_limiter", ["rate_limiter.*", "rate_limiter.check"]],
+    ["node|gateway", ["node.*", "gateway.*"]],
+    ["[a-z_]+", [...telemetry.listEvents()]],
+  ] as [string, EventPattern[]][])(
+    "of a group is attached to all events of %s, and to nothing else",
+    (group, patterns) => {
+      const detach = telemetry.attachMany(patterns, () => undefined);
+      const listened = eventNames.filter(isListenedTo);
+      detach();
+      expect(listened.length).toBeGreaterThan(3);
+      expect(listened).toEqual(eventNames.filter((name) => new RegExp(`^(${group})\\.`).test(name)));
+    },
+  );
 
   test("needs an event that exists, and is a function", () => {
     const attach = (name: unknown, handler: unknown) => () =>
       telemetry.attach(name as EventName, handler as () => void);
     expect(attach("config.clera", () => undefined)).toThrow('There is no telemetry event "config.clera"');
+    expect(attach("conf*", () => undefined)).toThrow('There is no telemetry event "conf*"');
+    expect(attach("nothing.*", () => undefined)).toThrow('There is no telemetry event "nothing.*"');
     expect(attach("toString", () => undefined)).toThrow('There is no telemetry event "toString"');
     expect(attach("config.clear", "log")).toThrow('A telemetry handler must be a function, got "log"');
   });

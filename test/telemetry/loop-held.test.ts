@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
-import { ResolvedNodes } from "../../src/call/resolved-nodes.ts";
-import { mainThread } from "../../src/call/run-on-main.ts";
-import { streamOnMain } from "../../src/call/stream-on-main.ts";
+import { ResolvedNodes } from "../../src/call/functions/resolved-nodes.ts";
+import { mainThread } from "../../src/call/main-thread.ts";
 import { parseFunConfig } from "../../src/config/fun-config.ts";
+import { streamOnMain } from "../../src/execution/stream-on-main.ts";
 import { runAfterHook, runBeforeHook } from "../../src/policy/hooks.ts";
-import { askToJoin } from "../../src/socket/ask-to-join.ts";
-import { authenticate } from "../../src/socket/authenticate.ts";
-import { resolveChannel } from "../../src/socket/channel.ts";
+import { askToJoin } from "../../src/socket/channels/ask-to-join.ts";
+import { resolveChannel } from "../../src/socket/channels/channel.ts";
+import { authenticate } from "../../src/socket/handshake/authenticate.ts";
 import { recordEvents } from "../support/record-events.ts";
 import { SimulatedClock } from "../support/simulated-clock.ts";
 
@@ -40,7 +40,7 @@ const places: Record<string, (hold: () => void, clock: SimulatedClock) => unknow
   "hook m.h after": (hold, clock) => runAfterHook(hookOf(hold), {}, {}, {}, () => null, {}, contextOf(clock)),
   "resolver m.h": (hold, clock) => {
     const config = parseFunConfig({ service: "s", requestType: "f", mfa: "m.f", nodes: "local", timeout: 1_000 });
-    const resolver = { ...hookOf(hold), run: () => [hold()].slice(1) };
+    const resolver = { ...hookOf(hold), loaded: { run: () => [hold()].slice(1) } };
     return new ResolvedNodes("s/f", resolver, config, "g", clock).names();
   },
   "connect /socket": (hold, clock) => {
@@ -51,12 +51,14 @@ const places: Record<string, (hold: () => void, clock: SimulatedClock) => unknow
     const options = { connect, path: "/socket", connectTimeoutMs: 1_000 };
     type Given = Parameters<typeof authenticate>;
     const request = { params: {} } as Given[0];
-    return authenticate(request, options as unknown as Given[1], { name: "g", clock }, new AbortController().signal);
+    const { signal } = new AbortController();
+    const upgrade = { signal, givenUp: new Promise<never>(() => undefined), giveUp: () => undefined };
+    return authenticate(request, options as unknown as Given[1], { name: "g", clock }, upgrade);
   },
   "join api:lobby": (hold, clock) => {
     const channel = resolveChannel({ topic: "api:*", event: "api", join: () => hold() });
     const request = { topic: "api:lobby", payload: {} } as Parameters<typeof askToJoin>[1];
-    return askToJoin(channel, request, { name: "g", clock });
+    return new Promise((resolve) => askToJoin(channel, request, { name: "g", clock }, 1_000, resolve));
   },
 };
 
@@ -65,7 +67,9 @@ const answers = { succeeded: () => undefined, failed: () => undefined };
 const call = { service: "s", requestType: "f", args: [], identity: null, maxResultBytes: 100 };
 
 function runMain(main: () => void, clock: SimulatedClock) {
-  const attempt = { ...call, ...answers, main } as unknown as Parameters<ReturnType<typeof mainThread>["run"]>[0];
+  const attempt = { ...call, ...answers, main: { run: main } } as unknown as Parameters<
+    ReturnType<typeof mainThread>["run"]
+  >[0];
   return mainThread({ name: "g", clock }).run(attempt);
 }
 
@@ -76,7 +80,7 @@ function runStream(run: () => unknown, clock: SimulatedClock): Promise<void> {
   });
 }
 
-const hookOf = (hold: () => void) => ({ name: "m.h", run: () => hold(), args: [], timeoutMs: 1_000 });
+const hookOf = (hold: () => void) => ({ name: "m.h", loaded: { run: () => hold() }, args: [], timeoutMs: 1_000 });
 
 function contextOf(clock: SimulatedClock) {
   const identity = { gateway: "g" } as ReturnType<Parameters<typeof runBeforeHook>[4]["identify"]>;

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { eventNames } from "../../src/telemetry/event-names.ts";
-import { levelsOf } from "../../src/telemetry/log-lines.ts";
+import { levelsOf } from "../../src/telemetry/log/log-lines.ts";
 import { type DeclaredEvent, declaredEvents } from "./declared-events.ts";
 
 const page = readFileSync(new URL("../../docs/telemetry.md", import.meta.url), "utf8");

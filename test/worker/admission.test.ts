@@ -3,19 +3,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { failure, fixture, openPool, run, start } from "./open-pool.ts";
-
-const identity = {
-  requestId: "r1",
-  requestType: "x",
-  service: "test",
-  version: null,
-  userId: null,
-  userIdVerified: false,
-  deviceId: null,
-  userRoles: [],
-  trace: null,
-};
+import { identity } from "../support/identity.ts";
+import { failure, fixture, openPool, placeOf, run, start } from "./open-pool.ts";
 
 describe("admission", () => {
   test("runs at most maxInFlight calls, queues as many as fit, and refuses the rest at once", async () => {
@@ -40,7 +29,8 @@ describe("admission", () => {
     expect(pool.status()).toMatchObject({ inFlight: 2, queued: 1 });
     held[0]?.cancel("cancelled");
     queued.cancel("cancelled");
-    expect(pool.status()).toMatchObject({ inFlight: 2, queued: 0 });
+    // Neither had begun: their places are free at once.
+    expect(pool.status()).toMatchObject({ inFlight: 1, queued: 0 });
     unsubscribe("gen_api.worker_pool.task.rejected", listen);
   });
 
@@ -77,7 +67,7 @@ describe("results of one batch", () => {
   test("do not wait for a slow function behind them", async () => {
     await using pool = openPool();
     await run(pool, "echo");
-    await pool.verify(fixture("functions.mjs"), "waitForFlag");
+    await pool.verify(placeOf(fixture("functions.mjs"), "waitForFlag"));
     const flag = new Int32Array(new SharedArrayBuffer(4));
     const fast = start(pool, "echo", ["fast"]);
     const slow = start(pool, "waitForFlag", [flag]);
@@ -95,9 +85,10 @@ describe("cancelling", () => {
     ["disconnected", "cancelled"],
   ] as const)("for %s aborts the function's signal with a %s error, and nobody is answered", async (reason, code) => {
     await using pool = openPool();
-    await pool.verify(fixture("functions.mjs"), "untilAborted");
+    await pool.verify(placeOf(fixture("functions.mjs"), "untilAborted"));
     const call = start(pool, "untilAborted", [], { identity });
     const seen = run(pool, "abortReason");
+    await run(pool, "echo");
     call.cancel(reason);
     expect(await seen).toBe(code);
     await run(pool, "echo");
@@ -129,9 +120,7 @@ describe("the circuit breaker of a function", () => {
   test("opens after so many failures in a row, and leaves other functions alone", async () => {
     await using pool = openPool({ circuitBreakerThreshold: 3 });
     for (let i = 0; i < 3; i++) await failure(pool, "broken");
-    expect(pool.status().openCircuits).toEqual([
-      { module: fixture("functions.mjs"), function: "broken", isRefusing: true },
-    ]);
+    expect(pool.status().openCircuits).toEqual([{ ...placeOf(fixture("functions.mjs"), "broken"), isRefusing: true }]);
     const refused = start(pool, "broken");
     expect(refused.answers).toBe(1);
     expect(await refused.outcome).toMatchObject({ error: { code: "unavailable" }, begun: false });
@@ -143,7 +132,10 @@ describe("the circuit breaker of a function", () => {
     for (let i = 0; i < 3; i++) await failure(pool, "told");
     for (let i = 0; i < 3; i++) start(pool, "hold").cancel("cancelled");
     expect(pool.status().openCircuits).toEqual([]);
-    for (let i = 0; i < 2; i++) start(pool, "never").cancel("timeout");
+    const late = [start(pool, "never"), start(pool, "never")];
+    await run(pool, "echo");
+    for (const call of late) call.cancel("timeout");
+    await run(pool, "echo");
     for (let i = 0; i < 2; i++) await failure(pool, "exit", [1]);
     expect(pool.status().openCircuits.map((circuit) => circuit.function)).toEqual(["never", "exit"]);
   });

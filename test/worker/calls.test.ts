@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { failure, fixture, openPool, run, start } from "./open-pool.ts";
+import { failure, fixture, openPool, placeOf, run, start } from "./open-pool.ts";
 
 const identity = {
   requestId: "r1",
@@ -10,6 +10,10 @@ const identity = {
   userIdVerified: true,
   deviceId: null,
   userRoles: ["admin"],
+  topic: null,
+  ipAddress: null,
+  claims: {},
+  deadline: null,
   trace: null,
 };
 
@@ -65,7 +69,7 @@ describe("a call on a thread", () => {
 
   test.each([
     ["rejects", "only a text"],
-    ["throwsUnreadable", "do not look at me"],
+    ["throwsUnreadable", "proxy"],
     ["thenThrows", "no then for you"],
     ["cycle", "circular"],
     ["bigint", "BigInt"],
@@ -121,9 +125,13 @@ describe("a call on a thread", () => {
 
   test("verify tells without calling whether a function can be found", async () => {
     await using pool = openPool();
-    await pool.verify(fixture("functions.mjs"), "exit");
-    await expect(pool.verify(fixture("functions.mjs"), "toString")).rejects.toMatchObject({ code: "function_missing" });
-    await expect(pool.verify(fixture("nowhere.mjs"), "x")).rejects.toMatchObject({ code: "module_unreadable" });
+    await pool.verify(placeOf(fixture("functions.mjs"), "exit"));
+    await expect(pool.verify(placeOf(fixture("functions.mjs"), "toString"))).rejects.toMatchObject({
+      code: "function_missing",
+    });
+    await expect(pool.verify(placeOf(fixture("nowhere.mjs"), "x"))).rejects.toMatchObject({
+      code: "module_unreadable",
+    });
   });
 
   test.each([
@@ -134,7 +142,7 @@ describe("a call on a thread", () => {
     await using pool = openPool({ loadTimeoutMs: file.startsWith("exit") ? 10_000 : 300, wedgeGraceMs: 200 });
     await run(pool, "echo");
     const module = fixture(file);
-    const error = await pool.verify(module, "one").catch((thrown: unknown) => thrown);
+    const error = await pool.verify(placeOf(module, "one")).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: "module_unreadable", cause: expect.any(Error) });
     expect((error as Error).message).toContain(`${module} ${what}`);
     expect(await run(pool, "echo", ["still here"])).toBe("still here");

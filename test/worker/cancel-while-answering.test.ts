@@ -36,7 +36,7 @@ describe("calls that wait their turn are answered", () => {
     ["broken", "circuit_breaker.open"],
     ["broken", "task.exception"],
     ["exitLater", "thread.exit"],
-    ["exitLater", "circuit_breaker.open"],
+    ["exit", "circuit_breaker.open"],
     ["exitLater", "task.exception"],
   ])("when %s ends and who hears of %s cancels it and its neighbours", async (name, event) => {
     await using pool = openPool({ maxInFlight: 3, circuitBreakerThreshold: 1 });

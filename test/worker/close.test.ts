@@ -2,7 +2,8 @@ import { spawn } from "node:child_process";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { describe, expect, test, vi } from "vitest";
-import { failure, fixture, openPool, run, start } from "./open-pool.ts";
+import { type Clock, systemClock } from "../../dist/core/time/clock.js";
+import { failure, fixture, openPool, placeOf, run, start } from "./open-pool.ts";
 
 describe("closing a pool", () => {
   test("refuses new calls, and answers those it has, the queued among them, as unavailable", async () => {
@@ -21,7 +22,7 @@ describe("closing a pool", () => {
 
   test.each(["task.start", "thread.exit"])("while it tells of %s leaves no call without its answer", async (event) => {
     const pool = openPool();
-    await pool.verify(fixture("functions.mjs"), "exit");
+    await pool.verify(placeOf(fixture("functions.mjs"), "exit"));
     const closed = new Promise<void>((resolve) => {
       const listen = (): void => {
         unsubscribe(`gen_api.worker_pool.${event}`, listen);
@@ -73,4 +74,27 @@ describe("closing a pool", () => {
     expect(output).toBe("closed, nothing left\n");
     expect(code).toBe(0);
   });
+});
+
+test("a thread that is ready only when its pool has closed sets no timer", async () => {
+  const pending = new Set<unknown>();
+  // Ten times slower than the machine's: the thread has the time to start while its pool closes.
+  const clock: Clock = {
+    ...systemClock,
+    setTimeout(run, ms) {
+      const timer = setTimeout(() => {
+        pending.delete(timer);
+        run();
+      }, Math.min(ms, 1_000) * 10);
+      pending.add(timer);
+      return timer;
+    },
+    clearTimeout(timer) {
+      pending.delete(timer);
+      clearTimeout(timer as NodeJS.Timeout);
+    },
+  };
+  const pool = openPool({ clock, threads: 1, modules: [fixture("functions.mjs")] });
+  await pool.close();
+  expect(pending.size).toBe(0);
 });

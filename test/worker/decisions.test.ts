@@ -1,48 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { GenApiError } from "../../src/core/errors.ts";
+import { ConsumerCredit, ProducerCredit, streamWindow, streamWindowSize } from "../../src/execution/stream-credit.ts";
+import { errorOf, thrownData } from "../../src/execution/thrown-data.ts";
 import { blamed } from "../../src/worker/blame.ts";
-import { CallQueue, type Queued } from "../../src/worker/call-queue.ts";
-import type { PoolFunction } from "../../src/worker/pool-function.ts";
-import { ConsumerCredit, ProducerCredit, streamWindow, streamWindowSize } from "../../src/worker/stream-credit.ts";
-import { errorOf, thrownData } from "../../src/worker/thrown-data.ts";
+import type { PoolFunction } from "../../src/worker/functions/pool-function.ts";
 import { judgeThread, WedgeWatch } from "../../src/worker/wedge-watch.ts";
 import { SimulatedClock } from "../support/simulated-clock.ts";
-
-describe("the queue", () => {
-  interface Item extends Queued<Item> {
-    readonly number: number;
-  }
-
-  test("agrees with a list, whatever is pushed, shifted and removed", () => {
-    const step = fc.oneof(
-      fc.constant("push" as const),
-      fc.constant("shift" as const),
-      fc.nat().map((at) => ({ at })),
-    );
-    fc.assert(
-      fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-        const queue = new CallQueue<Item>();
-        const list: Item[] = [];
-        for (const [number, what] of steps.entries()) {
-          if (what === "push") {
-            const item = { number, before: null, after: null };
-            queue.push(item);
-            list.push(item);
-          } else if (what === "shift") {
-            const shifted = queue.shift();
-            expect(shifted).toBe(list.shift() ?? null);
-            // What is not in it any more does no harm to what is.
-            if (shifted !== null) queue.remove(shifted);
-          } else if (list.length > 0) queue.remove(list.splice(what.at % list.length, 1)[0] as Item);
-          expect(queue.size).toBe(list.length);
-        }
-        while (list.length > 0) expect(queue.shift()).toBe(list.shift());
-        expect(queue.shift()).toBe(null);
-      }),
-    );
-  });
-});
 
 describe("a stream's credit", () => {
   test("is never more than the window, and never stuck when everything was consumed", () => {
@@ -132,11 +96,18 @@ describe("the verdict on a thread", () => {
 });
 
 describe("the blame for a thread's death", () => {
-  const [f, g] = ["f", "g"].map((name, number) => ({ number, module: "m", name, breaker: null })) as [
-    PoolFunction,
-    PoolFunction,
-  ];
-  const of = (called: PoolFunction, over = false) => ({ function: called, over });
+  const [f, g] = ["f", "g"].map((name, number) => ({
+    number,
+    module: "m",
+    moduleName: "m",
+    function: name,
+    breaker: null,
+  })) as [PoolFunction, PoolFunction];
+  const of = (called: PoolFunction, over = false, isLate = false) => ({
+    function: called,
+    over,
+    timedOut: isLate ? { at: 0, wasAlone: false } : null,
+  });
 
   test("is its alone whose code was on the stack", () => {
     const onStack = of(f);
@@ -146,8 +117,14 @@ describe("the blame for a thread's death", () => {
     expect(blamed(of(f, true), [of(g)])).toEqual([]);
     expect(blamed(null, [of(g), of(f, true)])).toEqual([]);
   });
-  test("is else each function's, once", () => {
-    expect(blamed(null, [of(f), of(f), of(g)]).map((task) => task.function.name)).toEqual(["f", "g"]);
+  test("is theirs who timed out and were not heard of since, rather than their neighbours'", () => {
+    const late = of(f, true, true);
+    expect(blamed(null, [of(g), late])).toEqual([late]);
+    expect(blamed(late, [of(g), late])).toEqual([late]);
+  });
+  test("is else the one function's whose calls had begun, once; of several functions nobody knows which it was", () => {
+    expect(blamed(null, [of(f), of(f)]).map((task) => task.function.function)).toEqual(["f"]);
+    expect(blamed(null, [of(f), of(f), of(g)])).toEqual([]);
   });
 });
 

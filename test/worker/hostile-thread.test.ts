@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { failure, fixture, openPool, run } from "./open-pool.ts";
+import { failure, fixture, openPool, placeOf, run } from "./open-pool.ts";
 
-describe("what a thread's code does to the language", () => {
+describe("what a thread's code does to the language", { timeout: 10_000 }, () => {
   test("a function that is a thenable is called like any other", async () => {
     await using pool = openPool();
     const module = fixture("then-function.mjs");
-    await pool.verify(module, "one");
+    await pool.verify(placeOf(module, "one"));
     expect(await run(pool, "one", [], { module })).toBe(1);
   });
 
@@ -18,7 +18,7 @@ describe("what a thread's code does to the language", () => {
   });
 });
 
-describe("a thread whose messages", () => {
+describe("a thread whose messages", { timeout: 10_000 }, () => {
   const threadFile = new URL(fixture("talks-nonsense.mjs"));
 
   test.each([
@@ -27,6 +27,9 @@ describe("a thread whose messages", () => {
     ["is too short", [1]],
     ["has a result of a call that nobody made", [1, 99, "1"]],
     ["has a failure of no call", [2, "x", null]],
+    ["has a result that is no text", [1, 0, 5]],
+    ["has a result that is missing", [1, 0, null]],
+    ["tells of dropped output that is no number", [11, 1, "many"]],
   ])("cannot be read is lost: one %s", async (_, message) => {
     await using pool = openPool({ threadFile });
     expect(await failure(pool, "any", [message])).toMatchObject({ error: { code: "unavailable" } });

@@ -1,18 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { identity } from "../support/identity.ts";
 import { openPool, run, start, type TestCall } from "./open-pool.ts";
-
-const identity = {
-  requestId: "r1",
-  requestType: "x",
-  service: "test",
-  version: null,
-  userId: null,
-  userIdVerified: false,
-  deviceId: null,
-  userRoles: [],
-  trace: null,
-};
 
 const harmless = fc.constantFrom(
   ["echo", [1]],

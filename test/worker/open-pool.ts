@@ -1,18 +1,24 @@
-import { systemClock } from "../../dist/core/clock.js";
 import type { GenApiError } from "../../dist/core/errors.js";
 import type { RequestIdentity } from "../../dist/core/request-info.js";
-import type { CancelReason } from "../../dist/worker/worker-call.js";
+import { systemClock } from "../../dist/core/time/clock.js";
+import type { FunctionPlace } from "../../dist/execution/load-function.js";
+import type { CancelReason } from "../../dist/execution/worker-call.js";
 import type { Pool } from "../../dist/worker/worker-pool.actor.js";
 import { WorkerPool } from "../../dist/worker/worker-pool.js";
-import { type WorkerPoolOptions, workerPoolDefaults } from "../../dist/worker/worker-pool-options.js";
+import { type PoolSettings, workerPoolDefaults } from "../../dist/worker/worker-pool-options.js";
 
 /** The URL of a module in test/fixtures/worker. */
 export function fixture(name: string): string {
   return new URL(`../fixtures/worker/${name}`, import.meta.url).href;
 }
 
+/** A function of a module that has no other name than its URL. */
+export function placeOf(module: string, name: string): FunctionPlace {
+  return { module, moduleName: module, function: name };
+}
+
 /** Opens a pool; `await using` closes it. */
-export function openPool(options: Partial<WorkerPoolOptions> = {}): WorkerPool & AsyncDisposable {
+export function openPool(options: Partial<PoolSettings> = {}): WorkerPool & AsyncDisposable {
   const pool = new WorkerPool({
     ...workerPoolDefaults,
     program: "test",
@@ -65,8 +71,7 @@ export function start(
     service: "test",
     requestType: name,
     version: null,
-    module: options.module ?? fixture("functions.mjs"),
-    function: name,
+    ...placeOf(options.module ?? fixture("functions.mjs"), name),
     args,
     identity: options.identity ?? null,
     maxResultBytes: options.maxResultBytes ?? 1_000_000,

@@ -1,21 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { GenApiError } from "../../dist/core/errors.js";
-import type { RunningStream } from "../../dist/worker/worker-call.js";
+import type { RunningStream } from "../../dist/execution/worker-call.js";
 import type { WorkerPool } from "../../dist/worker/worker-pool.js";
+import { identity } from "../support/identity.ts";
 import { fixture, openPool, run } from "./open-pool.ts";
 
 const module = fixture("streams.mjs");
-const identity = {
-  requestId: "r1",
-  requestType: "x",
-  service: "test",
-  version: null,
-  userId: null,
-  userIdVerified: false,
-  deviceId: null,
-  userRoles: [],
-  trace: null,
-};
 
 interface TestStream {
   readonly chunks: unknown[];
@@ -49,6 +39,7 @@ function open(
     requestType: name,
     version: null,
     module,
+    moduleName: module,
     function: name,
     args,
     identity: withInfo ? identity : null,
@@ -126,6 +117,7 @@ describe("a stream", () => {
     ["endless", "endless ended"],
     ["listening", "listening ended"],
     ["silentReadable", "destroyed"],
+    ["silentWebStream", "web stream cancelled"],
   ])("that is cancelled ends its source (%s), is told nothing more, and gives its place back", async (name, note) => {
     await using pool = openPool({ maxInFlight: 2 });
     const stream = open(pool, name, [], { withInfo: true });

@@ -1,13 +1,12 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { describe, expect, test, vi } from "vitest";
 import type { GenApiError } from "../../dist/core/errors.js";
-import { failure, fixture, openPool, run, start } from "./open-pool.ts";
+import { failure, fixture, openPool, placeOf, run, start } from "./open-pool.ts";
 
 const unavailable = {
   code: "unavailable",
   message: "Service temporarily unavailable",
   canRetry: true,
-  retryable: true,
 };
 const impatient = { wedgeGraceMs: 200, pingIntervalMs: 50 };
 
@@ -76,10 +75,12 @@ describe("a function that never lets its thread go", () => {
     ["foreverLater", 50],
   ])("%s: its thread is replaced after its timeout", async (name, pingIntervalMs) => {
     await using pool = openPool({ wedgeGraceMs: 200, pingIntervalMs });
-    await pool.verify(fixture("functions.mjs"), name);
+    await pool.verify(placeOf(fixture("functions.mjs"), name));
     await run(pool, "echo");
-    const wedged = start(pool, name);
+    const flag = new Int32Array(new SharedArrayBuffer(4));
+    const wedged = start(pool, name, [flag]);
     const exit = next("worker_pool.thread.exit");
+    await vi.waitUntil(() => Atomics.load(flag, 0) === 1, { interval: 1 });
     wedged.cancel("timeout");
     const behind = Array.from({ length: 10 }, (_, i) => start(pool, "echo", [i]));
     expect((await exit).metadata.error.message).toContain("stood still");
@@ -88,19 +89,43 @@ describe("a function that never lets its thread go", () => {
     expect(pool.status().inFlight).toBe(0);
   });
 
-  test("is found by pings once the caller of another call on its thread gives up", async () => {
+  test("but one whose caller waits lives, however many give up that waited behind it, or ran beside it", async () => {
     await using pool = openPool(impatient);
-    await pool.verify(fixture("functions.mjs"), "forever");
-    const wedged = start(pool, "forever");
-    const behind = start(pool, "echo", ["behind"]);
-    behind.cancel("disconnected");
-    expect(await wedged.outcome).toMatchObject({ error: unavailable, begun: true });
-    expect(await run(pool, "echo", ["still here"])).toBe("still here");
+    await pool.verify(placeOf(fixture("functions.mjs"), "holdFor"));
+    const beside = start(pool, "never");
+    await run(pool, "echo");
+    const flag = new Int32Array(new SharedArrayBuffer(4));
+    const computes = start(pool, "holdFor", [1_000, flag]);
+    const behind = Array.from({ length: 5 }, () => start(pool, "echo"));
+    await vi.waitUntil(() => Atomics.load(flag, 0) === 1, { interval: 1 });
+    for (const call of [beside, ...behind]) call.cancel("timeout");
+    expect(await computes.outcome).toMatchObject({ result: "held" });
+  });
+
+  test("nor does a promise that never settles, of a call that was given up long ago, condemn its thread", async () => {
+    await using pool = openPool(impatient);
+    await pool.verify(placeOf(fixture("functions.mjs"), "holdFor"));
+    const never = start(pool, "never");
+    await run(pool, "echo");
+    never.cancel("timeout");
+    await run(pool, "echo");
+    expect(await run(pool, "holdFor", [1_000])).toBe("held");
+  });
+
+  test("and what computes on when its call was answered does not keep the pool from its work", async () => {
+    await using pool = openPool({ wedgeGraceMs: 200 });
+    await run(pool, "echo");
+    const exit = next("worker_pool.thread.exit");
+    const flag = new Int32Array(new SharedArrayBuffer(4));
+    await run(pool, "strayLoop", [flag]);
+    await vi.waitUntil(() => Atomics.load(flag, 0) === 1, { interval: 1 });
+    expect(await run(pool, "echo", ["on a new thread"])).toBe("on a new thread");
+    expect((await exit).metadata.error.message).toContain("stood still");
   });
 
   test("but one that computes for longer than the grace, and whose caller waits, lives; others take the new calls", async () => {
     await using pool = openPool({ ...impatient, threads: 2 });
-    await pool.verify(fixture("functions.mjs"), "holdFor");
+    await pool.verify(placeOf(fixture("functions.mjs"), "holdFor"));
     await run(pool, "holdFor", [1]);
     const computes = start(pool, "holdFor", [1_000]);
     const during = Promise.all(Array.from({ length: 20 }, (_, i) => run(pool, "echo", [i])));
@@ -110,14 +135,14 @@ describe("a function that never lets its thread go", () => {
 
   test("but a thread deep in a batch of calls, each shorter than the grace, lives", async () => {
     await using pool = openPool({ wedgeGraceMs: 600, pingIntervalMs: 50 });
-    await pool.verify(fixture("functions.mjs"), "holdFor");
+    await pool.verify(placeOf(fixture("functions.mjs"), "holdFor"));
     const calls = Array.from({ length: 8 }, () => start(pool, "holdFor", [150]));
     for (const call of calls) expect(await call.outcome).toMatchObject({ result: "held" });
   });
 
   test("and a promise that never settles holds neither its thread nor, once it is given up, its place", async () => {
     await using pool = openPool({ maxInFlight: 1, maxQueueSize: 1 });
-    await pool.verify(fixture("functions.mjs"), "never");
+    await pool.verify(placeOf(fixture("functions.mjs"), "never"));
     for (let round = 0; round < 5; round++) {
       const never = start(pool, "never");
       never.cancel("timeout");
@@ -129,7 +154,7 @@ describe("a function that never lets its thread go", () => {
 
   test("and what a call that was given up comes to late is not taken for the answer of the next in its place", async () => {
     await using pool = openPool({ maxInFlight: 1, maxQueueSize: 10 });
-    await pool.verify(fixture("functions.mjs"), "hold");
+    await pool.verify(placeOf(fixture("functions.mjs"), "hold"));
     const given = start(pool, "hold", ["late"]);
     const next = start(pool, "hold", ["next"]);
     given.cancel("cancelled");

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { childSpec } from "../../dist/actor/child-spec.js";
+import { childSpec } from "../../dist/actor/supervisor/child-spec.js";
 import { startSystem } from "../../dist/actor/system.js";
-import { systemClock } from "../../dist/core/clock.js";
+import { systemClock } from "../../dist/core/time/clock.js";
 import { createPool, type PoolOptions } from "../../dist/worker/worker-pool.actor.js";
-import { failure, fixture, run, start } from "./open-pool.ts";
+import { failure, fixture, placeOf, run, start } from "./open-pool.ts";
 
 function startTree(options: Partial<PoolOptions> = {}) {
   const pool = createPool({ program: "test", name: "async_pool", clock: systemClock, threads: 1, ...options });
@@ -22,7 +22,7 @@ describe("a pool in a tree", () => {
     expect(await system.shutdown()).toEqual({ reason: "stopped" });
     expect(await call.outcome).toMatchObject({ error: { code: "unavailable" } });
     expect(await failure(pool, "echo")).toMatchObject({ error: { code: "unavailable" }, begun: false });
-    await expect(pool.verify(fixture("functions.mjs"), "echo")).rejects.toMatchObject({ code: "unavailable" });
+    await expect(pool.verify(placeOf(fixture("functions.mjs"), "echo"))).rejects.toMatchObject({ code: "unavailable" });
     expect(pool.status()).toBe(null);
   });
 

@@ -1,9 +1,9 @@
 import { assign, setup } from "xstate";
-import { withStatus } from "../../actor/format-status.ts";
-import { type Backoff, backoffMs } from "../../core/backoff.ts";
-import { withoutSecrets } from "../../core/without-secrets.ts";
+import { withStatus } from "../../actor/inspection/format-status.ts";
+import { withoutSecrets } from "../../core/net/without-secrets.ts";
+import { type Backoff, backoffMs } from "../../core/time/backoff.ts";
 import { telemetryEvent } from "../../telemetry/telemetry.ts";
-import { type DialInput, type LinkEvent, outgoingLink } from "./outgoing-link.ts";
+import { type DialInput, type LinkEvent, outgoingLinkActor } from "./outgoing-link.ts";
 
 const retryEvent = telemetryEvent("node.link.retry");
 
@@ -19,8 +19,9 @@ interface DialerContext extends DialInput {
 
 const machine = setup({
   types: { input: {} as DialInput, context: {} as DialerContext, events: {} as LinkEvent },
-  actors: { outgoingLink },
+  actors: { outgoingLink: outgoingLinkActor },
   delays: { backoff: ({ context }) => context.delayMs },
+  guards: { isLeaving: ({ context }) => context.scope.isLeaving?.() === true },
   actions: {
     noteLoss: assign(({ context }, { reason, wasProven }: { reason: string; wasProven: boolean }) => {
       const failures = wasProven ? 1 : context.failures + 1;
@@ -40,28 +41,34 @@ const machine = setup({
       initial: "dialing",
       states: { dialing: { on: { "link.opened": "open" } }, open: {} },
       on: {
-        "link.lost": {
-          target: "waiting",
-          actions: [
-            { type: "noteLoss", params: ({ event: { reason, wasProven } }) => ({ reason, wasProven }) },
-            "reportLoss",
-          ],
-        },
+        "link.lost": [
+          { guard: "isLeaving", target: "left" },
+          {
+            target: "waiting",
+            actions: [
+              { type: "noteLoss", params: ({ event: { reason, wasProven } }) => ({ reason, wasProven }) },
+              "reportLoss",
+            ],
+          },
+        ],
       },
     },
-    waiting: { after: { backoff: "linked" } },
+    waiting: { after: { backoff: [{ guard: "isLeaving", target: "left" }, { target: "linked" }] } },
+    // Until the node has stopped.
+    left: {},
   },
 });
 
 /**
- * Keeps a link to one gateway: dials, and when the link is lost waits and dials again, for ever. The wait grows with
- * every failure until the gateway has let the node in, which a gateway that only accepts the socket has not.
+ * Keeps a link to one gateway: dials, and whenever the link is lost waits and dials again. The wait grows with every
+ * failure until the gateway has let the node in; merely accepting the socket does not count.
  *
  * ```
  * linked (dialing → open) ── lost ──▶ waiting ── after the backoff ──▶ linked
+ *                               └────────┴── when the node takes its leave ──▶ left
  * ```
  */
-export const dialer = withStatus(machine, ({ context: { gateway, failures, delayMs, reason } }) => ({
+export const dialerActor = withStatus(machine, ({ context: { gateway, failures, delayMs, reason } }) => ({
   gateway: withoutSecrets(gateway),
   failures,
   delayMs,

@@ -1,12 +1,15 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import type { Duplex } from "node:stream";
 import { type ServerOptions, WebSocketServer } from "ws";
-import { endWithStatus } from "../../core/end-with-status.ts";
-import { isLoopbackAddress } from "../../core/loopback.ts";
+import { endSoon, endWithStatus } from "../../core/net/end-with-status.ts";
+import { networkOfPeer } from "../../core/net/ip-address.ts";
+import { isLoopbackAddress } from "../../core/net/loopback.ts";
+import { normalPath, readTarget } from "../../core/net/request-target.ts";
+import { isInUse, usedByOther, watchOtherUse } from "../../core/net/shared-socket.ts";
 import { telemetryEvent } from "../../telemetry/telemetry.ts";
-import type { GatewayEndpoint, TransportScope } from "../transport.ts";
-import { type Caller, type Refusal, refusalOf, subprotocol } from "./admission.ts";
+import { farewells } from "../farewell.ts";
+import type { GatewayEndpoint, TransportScope } from "../node-transport.ts";
+import { type LinkCaller, type LinkRefusal, refusalOf, subprotocol } from "./admission.ts";
 import type { ResolvedGatewayLink } from "./link-options.ts";
 import { LinkPlaces, type Placed } from "./link-places.ts";
 import { openLinkServer } from "./link-server.ts";
@@ -14,7 +17,13 @@ import { closeGraceMs, WsPipe } from "./ws-pipe.ts";
 
 const refuseEvent = telemetryEvent("node.link.refuse");
 
-/** Lets service nodes connect, on a port of its own or where the gateway's HTTP server hands it its upgrade requests. */
+/** The actual answer is not known here. */
+const answeredByOther: LinkRefusal = { status: 500, reason: usedByOther };
+
+/** When clients for which there was no place may retry, milliseconds. */
+const retryLaterMs = 5_000;
+
+/** Lets service nodes connect, on a port of its own or through upgrade requests of the gateway's HTTP server. */
 export function openGatewayLink(options: ResolvedGatewayLink, scope: TransportScope, port?: number): GatewayEndpoint {
   const gateway = new GatewayLink(options, scope);
   if (options.listen === undefined) return gateway;
@@ -36,6 +45,7 @@ export function openGatewayLink(options: ResolvedGatewayLink, scope: TransportSc
 class GatewayLink implements GatewayEndpoint {
   readonly #options: ResolvedGatewayLink;
   readonly #scope: TransportScope;
+  readonly #path: string;
   readonly #places: LinkPlaces;
   readonly #pipes = new Set<WsPipe>();
   readonly #server: WebSocketServer;
@@ -43,6 +53,7 @@ class GatewayLink implements GatewayEndpoint {
   constructor(options: ResolvedGatewayLink, scope: TransportScope) {
     this.#options = options;
     this.#scope = scope;
+    this.#path = normalPath(options.path);
     this.#places = new LinkPlaces(options);
     this.#server = new WebSocketServer({
       noServer: true,
@@ -57,29 +68,38 @@ class GatewayLink implements GatewayEndpoint {
     } as ServerOptions);
   }
 
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
-    if (request.url?.split("?", 1)[0] !== this.#options.path) return false;
-    socket.on("error", () => socket.destroy());
-    const { remoteAddress = "" } = request.socket;
+  upgrade(request: IncomingMessage, socket: Socket, head: Buffer): boolean {
+    if (readTarget(request.url).path !== this.#path) return false;
+    const { remoteAddress = "" } = socket;
     const caller = callerOf(request);
     const { hasToken } = this.#scope;
+    if (isInUse(socket)) {
+      this.#reportRefusal(remoteAddress, answeredByOther);
+      return true;
+    }
     const refusal =
-      refusalOf(caller, { hasToken, insecure: this.#options.insecure }) ?? this.#places.refusalOf(remoteAddress);
+      refusalOf(caller, { hasToken, insecure: this.#options.insecure }) ??
+      this.#places.refusalOf(networkOfPeer(remoteAddress));
     if (socket.destroyed) return true;
-    if (refusal === undefined) this.#welcome(request, socket as Socket, head, caller.isLoopback);
+    if (refusal === undefined) this.#welcome(request, socket, head, caller.isLoopback);
     else this.#refuse(socket, remoteAddress, refusal);
     return true;
   }
 
   close(): void {
     this.#server.close();
-    for (const pipe of this.#pipes) pipe.close("the gateway's link closes");
+    for (const pipe of this.#pipes) pipe.close(farewells.gateway);
   }
 
-  #refuse(socket: Duplex, address: string, { status, reason }: Refusal): void {
+  #refuse(socket: Socket, address: string, refusal: LinkRefusal): void {
+    this.#reportRefusal(address, refusal);
+    const { status } = refusal;
+    endWithStatus(socket, status, status === 429 || status === 503 ? retryLaterMs : undefined);
+  }
+
+  #reportRefusal(address: string, { status, reason }: LinkRefusal): void {
     const { name: gateway, clock } = this.#scope;
     refuseEvent.emit({ system_time: clock.systemTime() }, { gateway, address, status, reason });
-    endWithStatus(socket, status);
   }
 
   #welcome(request: IncomingMessage, socket: Socket, head: Buffer, isLoopback: boolean): void {
@@ -88,30 +108,47 @@ class GatewayLink implements GatewayEndpoint {
     const { remoteAddress: address = "", remotePort } = socket;
     let pipe: WsPipe | undefined;
     const placed: Placed = {
-      address,
+      network: networkOfPeer(address),
       get isProven() {
         return pipe?.isProven === true;
       },
     };
     this.#places.take(placed);
-    socket.once("close", () => this.#places.free(placed));
-    // Refuses a malformed request, and any when it is closed, by itself, without calling back.
-    this.#server.handleUpgrade(request, socket, head, (ws) => {
-      const peer = `${address.includes(":") ? `[${address}]` : address}:${remotePort}`;
-      pipe = new WsPipe({ ws, socket, peer, isLoopback, onEnd: (ended) => this.#pipes.delete(ended), fail });
-      this.#pipes.add(pipe);
-      try {
-        pipe.open(scope.connected(pipe));
-      } catch (thrown) {
-        pipe.close("the gateway failed");
-        fail(thrown);
+    const free = () => this.#places.free(placed);
+    socket.once("close", free);
+    const open = () => {
+      // Refuses malformed requests, and all requests once closed, by itself and without a callback.
+      this.#server.handleUpgrade(request, socket, head, (ws) => {
+        const peer = `${address.includes(":") ? `[${address}]` : address}:${remotePort}`;
+        pipe = new WsPipe({ ws, socket, peer, isLoopback, onEnd: (ended) => this.#pipes.delete(ended), fail });
+        this.#pipes.add(pipe);
+        try {
+          pipe.open(scope.connected(pipe));
+        } catch (thrown) {
+          pipe.close("the gateway failed");
+          fail(thrown);
+        }
+      });
+      if (pipe === undefined) endSoon(socket);
+    };
+    const isUsedByOther = watchOtherUse(socket);
+    // By then the other listeners of a host's server, which get the same socket, have had their turn.
+    setImmediate(() => {
+      if (!isUsedByOther()) {
+        open();
+        return;
+      }
+      this.#reportRefusal(address, answeredByOther);
+      if (!socket.destroyed) {
+        socket.off("close", free);
+        free();
       }
     });
   }
 }
 
-function callerOf({ headers, socket }: IncomingMessage): Caller {
-  // A proxy on this machine lends its address to whoever it serves.
+function callerOf({ headers, socket }: IncomingMessage): LinkCaller {
+  // A proxy on this machine lends its address to all its clients.
   const isProxied = ["x-forwarded-for", "forwarded", "x-real-ip", "via"].some((name) => headers[name] !== undefined);
   return {
     isLoopback: !isProxied && isLoopbackAddress(socket.remoteAddress ?? ""),

@@ -2,26 +2,29 @@ import type { ServerOptions } from "node:https";
 import { createSecureContext, type SecureContextOptions } from "node:tls";
 import { z } from "zod";
 import { messageOf, toError } from "../../core/errors.ts";
-import { described, faultsError, faultsOf, must, mustUnshown } from "../../core/faults.ts";
-import { isLoopbackHost } from "../../core/loopback.ts";
-import { withoutSecrets } from "../../core/without-secrets.ts";
-import type { RoleOptions } from "../transport.ts";
+import { described, faultsError, faultsOf, must, mustUnshown, namesKeys } from "../../core/faults.ts";
+import { isLoopbackHost } from "../../core/net/loopback.ts";
+import { withoutSecrets } from "../../core/net/without-secrets.ts";
+import type { RoleOptions } from "../node-transport.ts";
 
-/** What gateways and service nodes bound their links with. */
+/** Limits that gateways and service nodes put on their links. */
 interface LinkLimits {
-  /** The longest message that is taken; a longer one ends its link alone. Bytes. @default 67_108_864 */
+  /** The longest message accepted; a longer one closes only its own link. Bytes. @default 67_108_864 */
   readonly maxMessageBytes?: number;
-  /** The most frames that a message may come in. @default 4_096 */
+  /** The most frames of one message. @default 4_096 */
   readonly maxFragments?: number;
-  /** The most pieces, as the network delivers them, of a message that is not complete. @default 131_072 */
+  /** The most pieces, as the network delivers them, of an incomplete message. @default 131_072 */
   readonly maxBufferedChunks?: number;
 }
 
-/** Where a gateway takes links, on a port of their own. */
+/** A port of its own, on which a gateway accepts links. */
 export interface LinkListenOptions {
-  /** The address to listen on; beyond this machine only with a `pushToken`, and TLS or `insecure`. @default "127.0.0.1" */
+  /**
+   * The address to listen on; an address beyond this machine needs a `pushToken`, and TLS or `insecure`. @default
+   * "127.0.0.1"
+   */
   readonly host?: string;
-  /** The port to listen on; 0 takes any free one. */
+  /** The port to listen on; 0 picks a free one. */
   readonly port: number;
   /**
    * The options of `https.createServer`: `cert` and `key`, and for mutual TLS `ca`, `requestCert: true` and
@@ -37,33 +40,39 @@ export interface GatewayLinkOptions extends LinkLimits {
   readonly path?: string;
   /** A port of its own. @default none: nodes connect where clients do */
   readonly listen?: LinkListenOptions;
-  /** Lets nodes on other machines speak without TLS: for networks that nobody else reads. @default false */
+  /**
+   * Allows nodes on other machines to connect without TLS: for private networks that no third party can read. @default
+   * false
+   */
   readonly insecure?: boolean;
   /** The most connections of service nodes. @default 1_000 */
   readonly maxConnections?: number;
-  /** The most connections of one address that have not proven yet who they are. @default 64 */
+  /** The most connections that have not proven their identity, from one address or IPv6 network (/64). @default 64 */
   readonly maxUnprovenPerAddress?: number;
 }
 
-/** How a service node speaks TLS, beside what Node trusts by itself. */
+/** A service node's TLS settings, beside Node's own trust store. */
 export type NodeTlsOptions = Pick<SecureContextOptions, "ca" | "cert" | "key" | "passphrase"> & {
-  /** The name that the gateways' certificates are for. @default each URL's host */
+  /** The name in the gateways' certificates. @default each URL's host */
   readonly servername?: string;
 };
 
 /** A service node's side of direct links. */
 export interface NodeLinkOptions extends LinkLimits {
-  /** The gateways' URLs: `ws://` on this machine, else `wss://`. */
+  /** URLs of the gateways: `ws://` on this machine, otherwise `wss://`. */
   readonly gateways: readonly string[];
-  /** How it speaks TLS to gateways with `wss://`. @default what Node trusts by itself */
+  /** TLS settings for gateways with `wss://`. @default Node's own trust store */
   readonly tls?: NodeTlsOptions;
-  /** Lets it speak to gateways on other machines without TLS: for networks that nobody else reads. @default false */
+  /**
+   * Allows connecting to gateways on other machines without TLS: for private networks that no third party can read.
+   * @default false
+   */
   readonly insecure?: boolean;
-  /** How long a gateway may take to answer, milliseconds. @default 10_000 */
+  /** How long to wait for a gateway's answer, milliseconds. @default 10_000 */
   readonly connectTimeoutMs?: number;
 }
 
-/** `Own`, and nothing that only `Other` has: an option of the wrong side does not compile. */
+/** `Own` without any property that only `Other` has: an option of the wrong side does not compile. */
 type Without<Own, Other> = Own & { readonly [Key in Exclude<keyof Other, keyof Own>]?: never };
 
 /** The options of a link: a gateway's or a service node's, never both. */
@@ -76,9 +85,9 @@ const text = z.string({ error: must("a non-empty string") }).min(1, { error: mus
 
 const limits = {
   maxMessageBytes: positive.default(64 * 1024 * 1024),
-  // Proxies that cut messages make pieces of 16 KiB or more.
+  // Proxies that split messages make pieces of 16 KiB or more.
   maxFragments: positive.default(4_096),
-  // Pieces of half a kilobyte: less than any network's smallest packet.
+  // Pieces of half a kilobyte, smaller than the smallest packet of any network.
   maxBufferedChunks: positive.default(131_072),
 };
 
@@ -117,7 +126,7 @@ export type ResolvedGatewayLink = z.output<typeof gatewaySchema>;
 /** {@link NodeLinkOptions}, checked and with every default in place. */
 export type ResolvedNodeLink = z.output<typeof nodeSchema>;
 
-/** What is wrong with the options of a gateway's link, by path. */
+/** The faults of a gateway's link options, by path. */
 export function gatewayLinkFaults(options: unknown, role: RoleOptions): readonly string[] {
   const parsed = parse(gatewaySchema, options);
   if (!parsed.success) return faultsOf(parsed.error);
@@ -131,7 +140,7 @@ export function gatewayLinkFaults(options: unknown, role: RoleOptions): readonly
   return faults;
 }
 
-/** What is wrong with the options of a service node's link, by path. */
+/** The faults of a service node's link options, by path. */
 export function nodeLinkFaults(options: unknown, role: RoleOptions): readonly string[] {
   const parsed = parse(nodeSchema, options);
   if (!parsed.success) return faultsOf(parsed.error);
@@ -167,9 +176,9 @@ export function resolveNodeLink(options: unknown): ResolvedNodeLink {
   throw faultsError("invalid_option", "Invalid options of link", faultsOf(parsed.error));
 }
 
-/** Under the name of the option that the link is given as, so that every fault's path begins with it. */
+/** Parses the options under the name of the option that holds the link, so that every fault's path begins with it. */
 function parse<Schema extends z.ZodType>(schema: Schema, options: unknown) {
-  return z.object({ cluster: schema }).safeParse({ cluster: options });
+  return z.object({ cluster: schema }).safeParse({ cluster: options }, namesKeys);
 }
 
 function hostFault(without: string, host: string): string {
@@ -201,7 +210,7 @@ function checkDistinct(urls: readonly string[], context: z.RefinementCtx): void 
   }
 }
 
-/** TLS options that Node can use: a certificate or key that it cannot read is told here, not at every connection. */
+/** TLS options that Node can use: an unreadable certificate or key is reported here, not at every connection. */
 function tlsSchema<Options extends SecureContextOptions>() {
   return z
     .custom<Options>((value) => typeof value === "object" && value !== null, {

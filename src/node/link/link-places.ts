@@ -1,22 +1,23 @@
-import type { Refusal } from "./admission.ts";
+import type { LinkRefusal } from "./admission.ts";
 
-/** How many connections a gateway lets in. */
+/** How many connections a gateway admits. */
 export interface PlaceLimits {
   readonly maxConnections: number;
   readonly maxUnprovenPerAddress: number;
 }
 
-/** A connection that has a place. */
+/** A connection with a place. */
 export interface Placed {
-  readonly address: string;
-  /** Whether it has proven who it is; once it has, that stays. */
+  /** The key under which its address is counted, see `networkOf`. */
+  readonly network: string;
+  /** Whether it has proven its identity; this never reverts. */
   readonly isProven: boolean;
 }
 
-/** The places that connections to a gateway have: so many in all, and few for an address that has proven nothing. */
+/** The places of connections to a gateway: a total number, and few for an address without proof of identity. */
 export class LinkPlaces {
   readonly #limits: PlaceLimits;
-  /** Of each address those that had not proven who they are when it was last looked at. */
+  /** By address, the connections that were unproven when last checked. */
   readonly #unproven = new Map<string, Set<Placed>>();
   #taken = 0;
 
@@ -24,22 +25,22 @@ export class LinkPlaces {
     this.#limits = limits;
   }
 
-  /** Connections that have a place. */
+  /** Connections with a place. */
   get taken(): number {
     return this.#taken;
   }
 
-  /** Why another connection from `address` has no place; undefined where it has one. */
-  refusalOf(address: string): Refusal | undefined {
+  /** Why another connection from `network` gets no place; undefined if it gets one. */
+  refusalOf(network: string): LinkRefusal | undefined {
     if (this.#taken >= this.#limits.maxConnections) return { status: 503, reason: "too many connections" };
-    if (this.#countUnproven(address) < this.#limits.maxUnprovenPerAddress) return undefined;
-    return { status: 429, reason: "too many connections of this address that have not proven who they are" };
+    if (this.#countUnproven(network) < this.#limits.maxUnprovenPerAddress) return undefined;
+    return { status: 429, reason: "too many unproven connections of this address" };
   }
 
   take(placed: Placed): void {
     this.#taken += 1;
-    const unproven = this.#unproven.get(placed.address);
-    if (unproven === undefined) this.#unproven.set(placed.address, new Set([placed]));
+    const unproven = this.#unproven.get(placed.network);
+    if (unproven === undefined) this.#unproven.set(placed.network, new Set([placed]));
     else unproven.add(placed);
   }
 
@@ -48,16 +49,16 @@ export class LinkPlaces {
     this.#forget(placed);
   }
 
-  #countUnproven(address: string): number {
-    const unproven = this.#unproven.get(address);
+  #countUnproven(network: string): number {
+    const unproven = this.#unproven.get(network);
     if (unproven === undefined) return 0;
     for (const placed of unproven) if (placed.isProven) this.#forget(placed);
     return unproven.size;
   }
 
   #forget(placed: Placed): void {
-    const unproven = this.#unproven.get(placed.address);
+    const unproven = this.#unproven.get(placed.network);
     unproven?.delete(placed);
-    if (unproven?.size === 0) this.#unproven.delete(placed.address);
+    if (unproven?.size === 0) this.#unproven.delete(placed.network);
   }
 }

@@ -1,40 +1,48 @@
 import { createServer, type RequestListener, type ServerOptions } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { Socket } from "node:net";
-import { endWithStatus } from "../../core/end-with-status.ts";
 import { libraryError, toError } from "../../core/errors.ts";
-import { type ListenAddress, listenAddress } from "../../core/listen-address.ts";
-import { Quota } from "../../core/quota.ts";
+import { endWithStatus } from "../../core/net/end-with-status.ts";
+import { guardSocket } from "../../core/net/guard-socket.ts";
+import { type ListenAddress, listenAddress } from "../../core/net/listen-address.ts";
+import { listenFailed } from "../../core/net/listen-failed.ts";
+import { takeUpgrades } from "../../core/net/server-upgrades.ts";
+import { WaitingSockets } from "../../core/net/waiting-sockets.ts";
+import { Quota } from "../../core/time/quota.ts";
+import { reportDrops } from "../../telemetry/dropped-sockets.ts";
 import { telemetryEvent } from "../../telemetry/telemetry.ts";
-import type { GatewayEndpoint, TransportScope } from "../transport.ts";
-import { failureOf } from "./connection-failure.ts";
+import type { GatewayEndpoint, TransportScope } from "../node-transport.ts";
+import { connectionFailure } from "./connection-failure.ts";
 import type { ResolvedGatewayLink } from "./link-options.ts";
 
 const refuseEvent = telemetryEvent("node.link.refuse");
 
-/** A server for links alone. */
+/** A server only for links. */
 export interface LinkServer {
-  /** Resolves when it listens; rejects with a GenApiError `listen_failed`, or `stopped` when it is closed before. */
+  /** Resolves when it listens; rejects with a GenApiError `listen_failed`, or `stopped` if it is closed first. */
   readonly ready: Promise<void>;
   /** Undefined while it does not listen. */
   readonly address: ListenAddress | undefined;
-  /** It listens no more; open WebSockets stay. */
+  /** Stops listening; open WebSockets stay. */
   close(): void;
 }
 
-// How long a socket may take to ask for an upgrade, TLS included.
+// Time limit for a socket to ask for an upgrade, including TLS.
 const upgradeTimeoutMs = 10_000;
 
-// Sockets beyond the links: those that are about to be let in or refused.
-const spareSockets = 100;
+// How often Node checks for requests that take too long.
+const checkMs = 1_000;
 
-// How many connections that failed are told in a minute: anybody can make as many as they like.
+// The most sockets that have not asked for an upgrade yet.
+const maxWaiting = 128;
+
+// The most failed connections reported per minute: clients can cause any number.
 const maxToldFailures = 100;
 
-/** Opens a server of the link's own. */
+/** Opens a server only for links. */
 export function openLinkServer(
   { host, port, tls }: NonNullable<ResolvedGatewayLink["listen"]>,
-  { path, maxConnections }: ResolvedGatewayLink,
+  { path }: ResolvedGatewayLink,
   links: Required<Pick<GatewayEndpoint, "upgrade">>,
   scope: TransportScope,
 ): LinkServer {
@@ -42,51 +50,47 @@ export function openLinkServer(
   const limits: ServerOptions = {
     headersTimeout: upgradeTimeoutMs,
     requestTimeout: upgradeTimeoutMs,
-    connectionsCheckingInterval: 1_000,
+    connectionsCheckingInterval: checkMs,
   };
   const server =
     tls === undefined
       ? createServer(limits, refuseRequest)
       : createTlsServer({ handshakeTimeout: upgradeTimeoutMs, ...tls, ...limits }, refuseRequest);
   let isClosed = false;
-  server.maxConnections = maxConnections + spareSockets;
-  // Sockets that have not asked for an upgrade: those that have not even spoken TLS the server itself does not know.
-  const waiting = new Map<string, Socket>();
+  // For clients that do not read their answer.
+  server.timeout = upgradeTimeoutMs + 2 * checkMs;
+  // Includes sockets before their TLS handshake, which the server itself does not know.
+  const waiting = new WaitingSockets(maxWaiting, reportDrops(scope.name, "nodes", scope.clock), scope.clock);
   server.on("connection", (socket: Socket) => {
-    const place = placeOf(socket);
-    waiting.set(place, socket);
-    socket.once("close", () => waiting.get(place) === socket && waiting.delete(place));
+    guardSocket(socket);
+    waiting.add(socket);
   });
-  server.on("upgrade", (request, socket, head) => {
-    waiting.delete(placeOf(request.socket));
-    if (!links.upgrade(request, socket, head)) endWithStatus(socket, 404);
-  });
+  server.on("secureConnection", guardSocket);
+  const giveBack = takeUpgrades(server, [waiting.upgrades, links]);
   const told = new Quota(maxToldFailures, 60_000, scope.clock);
-  // Of failed TLS as well.
+  // Also for failed TLS.
   server.on("clientError", (error, socket: Socket) => {
-    const { address, status, reason } = failureOf(error, socket);
+    const { address, status, reason } = connectionFailure(error, socket);
     if (status === null) socket.destroy();
     else endWithStatus(socket, status);
     if (isClosed || reason === null || !told.take()) return;
     refuseEvent.emit({ system_time: scope.clock.systemTime() }, { gateway: scope.name, address, status, reason });
   });
   const ready = new Promise<void>((resolve, reject) => {
-    const listenFailed = (cause: NodeJS.ErrnoException) => {
-      const message = `Cannot listen for service nodes on ${host} port ${port}: ${cause.code ?? cause.message}`;
-      reject(libraryError("listen_failed", message, { cause }));
-    };
+    const failed = (cause: NodeJS.ErrnoException) =>
+      reject(listenFailed({ by: "service nodes", where: `${host} port ${port}`, option: "cluster.listen" }, cause));
     server.on("error", (cause) => {
       if (server.listening) scope.fail(cause);
-      else listenFailed(cause);
+      else failed(cause);
     });
     server.once("close", () => reject(libraryError("stopped", "The link was closed before it listened")));
     try {
       server.listen(port, host, resolve);
     } catch (thrown) {
-      listenFailed(toError(thrown));
+      failed(toError(thrown));
     }
   });
-  // Whether somebody waits for it or not.
+  // Handled even if no caller waits for it.
   ready.catch((error) => {
     if (!isClosed) scope.fail(error);
   });
@@ -98,14 +102,10 @@ export function openLinkServer(
     close() {
       isClosed = true;
       server.close();
-      for (const socket of waiting.values()) socket.destroy();
+      waiting.close();
+      giveBack();
     },
   };
-}
-
-/** The same for a socket and for the TLS on it. */
-function placeOf({ remoteAddress, remotePort }: Socket): string {
-  return `${remoteAddress} ${remotePort}`;
 }
 
 const refuseRequest: RequestListener = (_request, response) => {

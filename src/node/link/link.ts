@@ -1,4 +1,4 @@
-import type { NodeTransport } from "../transport.ts";
+import type { NodeTransport } from "../node-transport.ts";
 import { openGatewayLink } from "./gateway-link.ts";
 import {
   gatewayLinkFaults,
@@ -9,7 +9,7 @@ import {
 } from "./link-options.ts";
 import { openNodeLink } from "./node-link.ts";
 
-export type { NodeTransport } from "../transport.ts";
+export type { NodeTransport } from "../node-transport.ts";
 export type {
   GatewayLinkOptions,
   LinkListenOptions,
@@ -19,21 +19,21 @@ export type {
 } from "./link-options.ts";
 
 /**
- * Direct links between gateways and service nodes, WebSockets that the nodes open: no broker is needed.
+ * Direct links between gateways and service nodes: WebSockets that the nodes open, without a broker.
  *
- * A gateway takes them where its clients connect, under the path `/node`, or on a port of its own (`listen`). A node
- * keeps one to each of its `gateways`. On one machine they need nothing else; between machines a `pushToken`, and TLS
- * (`wss://`) or an explicit `insecure: true`.
+ * A gateway accepts them where its clients connect, under the path `/node`, or on a port of its own (`listen`). A node
+ * keeps one link to each of its `gateways`. On one machine this is all; between machines both need a `pushToken`, and
+ * TLS (`wss://`) or an explicit `insecure: true`.
  *
  * ```ts
  * await startGenApi({ cluster: link({ path: "/node" }), … });
  * await startServiceNode({ cluster: link({ gateways: ["ws://127.0.0.1:4000/node"] }), … });
  * ```
  *
- * Wrong options are told, by path, by what it is given to.
+ * `startGenApi` and `startServiceNode` report wrong options, by path.
  */
 export function link(options: LinkOptions = {}): NodeTransport {
-  /** Where a gateway, by name, listened: opened again it must be found where it was. */
+  /** The port of each gateway, by name: when reopened, a gateway must be found at the same place. */
   const ports = new Map<string, number>();
   return {
     name: "link",

@@ -2,14 +2,16 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { type ClientOptions, WebSocket } from "ws";
 import { fromResource } from "../../actor/resource.ts";
-import { isLoopbackAddress } from "../../core/loopback.ts";
-import { withoutSecrets } from "../../core/without-secrets.ts";
-import type { TransportScope } from "../transport.ts";
+import { isLoopbackAddress } from "../../core/net/loopback.ts";
+import { withoutSecrets } from "../../core/net/without-secrets.ts";
+import { farewells } from "../farewell.ts";
+import type { TransportScope } from "../node-transport.ts";
 import { subprotocol } from "./admission.ts";
+import { dialFailure } from "./dial-failure.ts";
 import type { ResolvedNodeLink } from "./link-options.ts";
 import { closeGraceMs, WsPipe } from "./ws-pipe.ts";
 
-/** Which gateway is dialed, how, and for whom. */
+/** Which gateway to dial, how, and for which node. */
 export interface DialInput {
   /** The gateway's URL. */
   readonly gateway: string;
@@ -17,18 +19,18 @@ export interface DialInput {
   readonly scope: TransportScope;
 }
 
-/** What an outgoing link tells the dialer that owns it. */
+/** What an outgoing link reports to its dialer. */
 export type LinkEvent =
   | { readonly type: "link.opened" }
   | {
       readonly type: "link.lost";
       readonly reason: string;
-      /** Whether the gateway had proven who it is and let the node in. */
+      /** Whether the gateway had proven its identity and let the node in. */
       readonly wasProven: boolean;
     };
 
-/** One attempt to reach a gateway and, where it succeeds, the link. Tells its owner once that it is lost. */
-export const outgoingLink = fromResource<DialInput>(
+/** One attempt to reach a gateway and, on success, the link. Reports once that it is lost. */
+export const outgoingLinkActor = fromResource<DialInput>(
   ({ input: { gateway, options, scope }, clock, sendParent, fail }) => {
     const { insecure, connectTimeoutMs } = options;
     const ws = new WebSocket(gateway, subprotocol, clientOptions(options));
@@ -42,16 +44,16 @@ export const outgoingLink = fromResource<DialInput>(
     function tell(event: LinkEvent): void {
       if (!isReleased) sendParent(event);
     }
-    // The owner releases it then.
+    // The owner then releases it.
     function lost(reason: string): void {
       tell({ type: "link.lost", reason, wasProven: pipe?.isProven === true });
     }
 
     function open(socket: Socket): void {
       const isLoopback = isLoopbackAddress(socket.remoteAddress ?? "");
-      // A name may stand for any address.
+      // A name may resolve to any address.
       if (!("encrypted" in socket) && !isLoopback && !insecure) {
-        lost("without TLS, or insecure: true, only gateways on this machine are spoken to");
+        lost("without TLS, or insecure: true, only gateways on this machine are dialed");
         return;
       }
       pipe = new WsPipe({ ws, socket, peer: gateway, isLoopback, onEnd: (_pipe, reason) => lost(reason), fail });
@@ -71,7 +73,7 @@ export const outgoingLink = fromResource<DialInput>(
       }
     });
     ws.on("error", (error) => {
-      if (pipe === undefined) lost(error.message);
+      if (pipe === undefined) lost(dialFailure(error, gateway));
     });
 
     return {
@@ -79,7 +81,7 @@ export const outgoingLink = fromResource<DialInput>(
         isReleased = true;
         clock.clearTimeout(timer);
         if (pipe === undefined) ws.terminate();
-        else pipe.close("the node's link closes");
+        else pipe.close(farewells.node);
       },
       formatStatus: () => ({ gateway: withoutSecrets(gateway), isOpen: pipe !== undefined }),
     };

@@ -1,21 +1,20 @@
 import type { Socket } from "node:net";
 import { WebSocket } from "ws";
 import { messageOf, toError } from "../../core/errors.ts";
-import type { Pipe, PipeReceiver } from "../pipe.ts";
+import type { Pipe, PipeReceiver } from "../wire/pipe.ts";
 
 /**
- * How long the other end has to take what was sent before a close, milliseconds; then the socket is destroyed. The
- * `closeTimeout` of whoever makes the WebSocket.
+ * Time for the other end to read what was sent before a close, milliseconds; then the socket is destroyed. Use it as
+ * the `closeTimeout` of the WebSocket.
  */
 export const closeGraceMs = 1_000;
 
-// After how many messages, or bytes of them, the other sockets have their turn. Node would read two megabytes at once
-// otherwise.
+// After this many messages, or bytes, other sockets get their turn. Node would otherwise read two megabytes at once.
 const messagesPerTurn = 32;
 const bytesPerTurn = 256 * 1024;
 
-// What may come before the other end has proven who it is: the whole handshake many times over. Each piece counts for
-// what it costs to keep.
+// The most that may come before the other end has proven its identity: many times the whole handshake. Each piece
+// counts as much as it costs to keep.
 const maxUnprovenBytes = 256 * 1024;
 const pieceOverhead = 256;
 
@@ -23,18 +22,18 @@ const maxPingHeader = 6;
 
 const closeCodes = { normal: 1000, protocolError: 1002, notBinary: 1003, tooMuch: 1008 } as const;
 
-// Made once: a message is sent without making another.
+// Created once: sending a message creates no other.
 const binary = { binary: true, compress: false, fin: true } as const;
 
-/** What a {@link WsPipe} is made of. */
+/** The parts of a {@link WsPipe}. */
 export interface WsPipeOptions {
   readonly ws: WebSocket;
   readonly socket: Socket;
   readonly peer: string;
   readonly isLoopback: boolean;
-  /** Told once, when the receiver has been told that the pipe has ended; the socket may live for a while. */
+  /** Called once, after the receiver was notified of the end; the socket may live a little longer. */
   readonly onEnd: (pipe: WsPipe, reason: string) => void;
-  /** Told of what the receiver threw when it was told of the end. */
+  /** Receives an error that the receiver threw when it was notified of the end. */
   readonly fail: (error: unknown) => void;
 }
 
@@ -55,9 +54,9 @@ export class WsPipe implements Pipe {
   #pingBytes = 0;
   #sent = 0;
   #written = 0;
-  /** Whether all that the upgrade wrote has left. */
+  /** Whether everything the upgrade wrote has left. */
   #wasIdle = false;
-  /** The messages below this may have been given to the operating system. */
+  /** Messages with a lower number may have been handed to the operating system. */
   #handedOver = 0;
 
   constructor(options: WsPipeOptions) {
@@ -69,7 +68,7 @@ export class WsPipe implements Pipe {
     this.isLoopback = isLoopback;
     ws.on("message", this.#onMessage);
     ws.on("ping", this.#onPing);
-    // The library closes the socket by itself then; "close" follows.
+    // The library then closes the socket by itself; "close" follows.
     ws.on("error", (error) => {
       this.#failure = error.message;
       this.#end(error.message);
@@ -78,7 +77,7 @@ export class WsPipe implements Pipe {
       this.#end(this.#failure || closeText(code, reason.toString()), this.#handedOver);
     });
     socket.on("data", this.#onPiece);
-    // Hung up without a closing handshake: what waits to be written would keep the socket, and its "close", for long.
+    // The peer hung up without a closing handshake: unsent data would delay the socket's "close" for long.
     socket.prependOnceListener("end", () => {
       if (ws.readyState !== WebSocket.OPEN) return;
       ws.terminate();
@@ -86,13 +85,13 @@ export class WsPipe implements Pipe {
     });
   }
 
-  /** Gives what comes to `receiver`; to be called before the turn in which the WebSocket opened is over. */
+  /** Passes messages to `receiver`; call it within the turn in which the WebSocket opened. */
   open(receiver: PipeReceiver): void {
     this.#receiver = receiver;
     if (this.#endReason !== undefined) this.#tellEnd(receiver, this.#endReason, undefined);
   }
 
-  /** Whether the other end has proven who it is, now or before. */
+  /** Whether the other end has proven its identity, now or before. */
   get isProven(): boolean {
     this.#isProven ||= this.#receiver?.isUp === true;
     return this.#isProven;
@@ -102,7 +101,7 @@ export class WsPipe implements Pipe {
     return this.#ws.bufferedAmount;
   }
 
-  /** Without pings: a proxy sends them, however dead the other end is. */
+  /** Without pings: a proxy sends them even if the other end is dead. */
   get bytesRead(): number {
     return this.#socket.bytesRead - this.#pingBytes;
   }
@@ -110,8 +109,8 @@ export class WsPipe implements Pipe {
   send(message: Uint8Array): void {
     if (this.#endReason !== undefined || this.#ws.readyState !== WebSocket.OPEN) return;
     this.#sent += 1;
-    // With nothing before it, it is given to the operating system at once; else when that has taken what is before:
-    // messages, whose writing is told, or what the upgrade left there, whose writing is not.
+    // With nothing before it, it goes to the operating system at once. Otherwise it follows what is before: messages,
+    // which report their writing, or the rest of the upgrade, which does not.
     const isIdle = this.#socket.writableLength === 0;
     this.#wasIdle ||= isIdle;
     if (isIdle || !this.#wasIdle) this.#handedOver = this.#sent;
@@ -128,7 +127,7 @@ export class WsPipe implements Pipe {
     this.#end(reason);
   }
 
-  /** @param undeliveredFrom left out where what waits may be written yet */
+  /** @param undeliveredFrom left out if waiting messages may still be written */
   #end(reason: string, undeliveredFrom?: number): void {
     if (this.#endReason !== undefined) return;
     this.#endReason = reason;
@@ -165,7 +164,7 @@ export class WsPipe implements Pipe {
       this.#close(closeCodes.protocolError, messageOf(toError(thrown)), "a message cannot be taken");
       return;
     }
-    // It may be over already when the pipe ends.
+    // It may be over by the time the pipe ends.
     if (!this.#isProven) this.#isProven = this.#receiver?.isUp === true;
   };
 
@@ -177,13 +176,13 @@ export class WsPipe implements Pipe {
     }
     this.#unprovenBytes += piece.length + pieceOverhead;
     if (this.#unprovenBytes <= maxUnprovenBytes) return;
-    const reason = `more than ${maxUnprovenBytes} bytes came before the other end proved who it is`;
-    this.#close(closeCodes.tooMuch, reason, "prove who you are first");
+    const reason = `more than ${maxUnprovenBytes} bytes came before the other end proved its identity`;
+    this.#close(closeCodes.tooMuch, reason, "prove your identity first");
   };
 
-  // When the last that was handed over is written, all that waited is in the next write.
+  // When the last message handed over is written, all waiting ones are in the next write.
   readonly #onWritten = (): void => {
-    // Node says of what a destroyed socket did not write, too, that it was written.
+    // For a destroyed socket Node reports even unwritten data as written.
     if (this.#socket.destroyed) return;
     this.#written += 1;
     if (this.#written >= this.#handedOver) this.#handedOver = this.#sent;
@@ -193,7 +192,7 @@ export class WsPipe implements Pipe {
     if (!this.#socket.destroyed) this.#handedOver = this.#sent;
   };
 
-  // Proxies ping; nobody else. Answered only where nothing waits, so that pings without end fill no memory.
+  // Only proxies send pings. Answered only if nothing waits, so that endless pings fill no memory.
   readonly #onPing = (data: Buffer): void => {
     this.#pingBytes += data.length + maxPingHeader;
     if (this.#socket.writableLength === 0) this.#ws.pong(data, undefined, this.#onPongWritten);
@@ -211,9 +210,9 @@ function closeText(code: number, reason: string): string {
   return code === 1006 ? "the connection was lost" : `the other end closed, with code ${code}`;
 }
 
-/** At most the 123 bytes that a close frame holds. */
+/** At most the 123 bytes that fit into a close frame. */
 function shortened(reason: string): string {
   const bytes = Buffer.from(reason);
-  // A character that was cut becomes a replacement character of three bytes.
+  // A cut character becomes a replacement character of three bytes.
   return bytes.length <= 123 ? reason : bytes.subarray(0, 117).toString();
 }

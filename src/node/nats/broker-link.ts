@@ -1,42 +1,45 @@
 import type { Msg, NatsConnection, PublishOptions, Subscription } from "@nats-io/transport-node";
 import { toError } from "../../core/errors.ts";
-import { isLoopbackHost } from "../../core/loopback.ts";
+import { isLoopbackHost } from "../../core/net/loopback.ts";
 
-/** How a subscription hears. An error means that the server refused it, and that it has ended. */
+/** The callback of a subscription. An error means that the server refused it, and that it has ended. */
 export type Hear = (error: Error | null, message: Msg) => void;
 
-// So much is let go before it is asked how much has left.
+// After this many bytes, ask how much has left.
 const unseenBytes = 64 * 1024;
 
-/** One connection to NATS, from when it is there until it is lost. */
+/** One connection to NATS, from its start until it is lost. */
 export class BrokerLink {
   readonly connection: NatsConnection;
-  /** The most bytes that the server takes in one message. */
+  /** The most bytes that the server accepts in one message. */
   readonly maxPayloadBytes: number;
-  /** Whether everybody who reaches the server is on this machine. */
+  /** Whether all clients of the server are on this machine. */
   readonly isLoopback: boolean;
   readonly #failed: (error: unknown) => void;
   #isEnded = false;
   #unconfirmed = 0;
   #isFlushing = false;
 
-  /** @param failed is told what a subscriber throws */
+  /** @param failed receives errors that a subscriber throws */
   constructor(connection: NatsConnection, namesLoopback: boolean, failed: (error: unknown) => void) {
     this.connection = connection;
     this.#failed = failed;
     const { info } = connection;
     if (info === undefined) throw new Error("the connection to NATS has ended");
     this.maxPayloadBytes = info.max_payload;
-    // Where the server itself listens further than that, others may come from further away.
+    // If the server itself listens more widely, other clients may come from further away.
     this.isLoopback = namesLoopback && isLoopbackHost(info.host) && info.cluster === undefined;
   }
 
-  /** About how many published bytes the server has not got yet. */
+  /** Roughly how many published bytes the server has not received yet. */
   get backlogBytes(): number {
     return this.#isFlushing ? this.#unconfirmed : 0;
   }
 
-  /** @returns why it could not be published, or null. Never throws. */
+  /**
+   * Publishes a message; never throws.
+   * @returns why it could not be published, or null
+   */
   publish(subject: string, payload: Uint8Array, options?: PublishOptions): string | null {
     if (this.#isEnded) return "the connection to NATS was lost";
     try {
@@ -50,7 +53,7 @@ export class BrokerLink {
   }
 
   subscribe(subject: string, hear: Hear): Subscription {
-    // A throw would end the client's reading, and nobody would hear anything any more.
+    // A throw would end the client's reading, and no subscriber would hear anything more.
     const callback: Hear = (error, message) => {
       try {
         hear(error, message);
@@ -61,7 +64,14 @@ export class BrokerLink {
     return this.connection.subscribe(subject, { callback });
   }
 
-  /** The connection is lost: nothing is published any more. */
+  /**
+   * Resolves when the server has confirmed receipt of everything published; rejects if the connection is lost first.
+   */
+  ping(): Promise<void> {
+    return this.connection.flush();
+  }
+
+  /** The connection is lost: nothing more is published. */
   end(): void {
     this.#isEnded = true;
   }
@@ -69,7 +79,7 @@ export class BrokerLink {
   #confirm(): void {
     const bytes = this.#unconfirmed;
     this.#isFlushing = true;
-    this.connection.flush().then(
+    this.ping().then(
       () => {
         this.#isFlushing = false;
         this.#unconfirmed -= bytes;

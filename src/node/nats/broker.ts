@@ -1,42 +1,42 @@
 import type { ConnectionOptions, NatsConnection } from "@nats-io/transport-node";
-import { type Backoff, backoffMs } from "../../core/backoff.ts";
-import type { Clock } from "../../core/clock.ts";
 import { libraryError, toError } from "../../core/errors.ts";
+import { type Backoff, backoffMs } from "../../core/time/backoff.ts";
+import type { Clock } from "../../core/time/clock.ts";
 import { BrokerLink } from "./broker-link.ts";
 import { importNatsPackages, type NatsPackages } from "./nats-packages.ts";
 import { SocketTrace, startTracing, stopTracing } from "./socket-trace.ts";
 
-/** What a {@link Broker} needs, and whom it tells. */
+/** The options and callbacks of a {@link Broker}. */
 export interface BrokerOptions {
   readonly connection: ConnectionOptions;
-  /** Whether every server that is named is on this machine. */
+  /** Whether every named server is on this machine. */
   readonly isLoopback: boolean;
-  /** Without a `pushToken`, gateways and nodes speak only over a server that listens on this machine alone. */
+  /** Without a `pushToken`, gateways and nodes talk only through a server that listens on this machine alone. */
   readonly hasToken: boolean;
   readonly clock: Clock;
   readonly random: () => number;
-  /** There is a connection to NATS. What it opens on the link ends with the link. */
+  /** There is a connection to NATS. Everything opened on the link ends with the link. */
   connected(link: BrokerLink, packages: NatsPackages): void;
   /** The connection of the last `connected` is lost. */
   lost(reason: string): void;
-  /** Something failed that will be tried again, or that the server forbids. */
+  /** Something failed that will be retried, or that the server forbids. */
   troubled(error: Error): void;
-  /** Nothing will help: a package is missing. */
+  /** A permanent failure: a package is missing. */
   failed(error: unknown): void;
 }
 
 const backoff: Backoff = { firstMs: 100, maxMs: 2_000 };
 
-// A server that is stopped, not ended, is noticed after two pings without an answer.
+// A server that is suspended rather than ended is noticed after two unanswered pings.
 const pingIntervalMs = 3_000;
 const connectTimeoutMs = 5_000;
 
-// What is on its way when the transport closes has so long to leave.
+// Time for messages in transit to leave when the transport closes.
 const flushMs = 1_000;
 
 /**
- * Keeps a connection to NATS: from the start, though no server may be there yet, and again whenever it is lost. Whoever
- * uses it starts anew with each connection, so nothing depends on what was lost in between.
+ * Keeps a connection to NATS: from the start, even if no server is there yet, and again whenever it is lost. Its user
+ * starts afresh with each connection, so nothing depends on what was lost in between.
  */
 export class Broker {
   readonly #options: BrokerOptions;
@@ -45,7 +45,7 @@ export class Broker {
   #link: BrokerLink | null = null;
   #isClosed = false;
   #attempts = 0;
-  /** The server that is dialed again, if one is. */
+  /** The server being dialed again, if any. */
   #dialed: string | null = null;
   #waitMs = 0;
   #wake: (() => void) | null = null;
@@ -53,13 +53,13 @@ export class Broker {
   constructor(options: BrokerOptions) {
     this.#options = options;
     startTracing();
-    // As long as the client may dial, which it does for a while after a close too.
+    // For as long as the client may dial, which continues for a while after a close.
     this.#run()
       .catch((error) => options.failed(error))
       .finally(stopTracing);
   }
 
-  /** Ends the connection; what was published before still leaves, if it can within a second. */
+  /** Ends the connection; published messages still leave, if they can within a second. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -84,7 +84,7 @@ export class Broker {
     }
   }
 
-  /** Resolves when the connection has ended for good; the client itself connects again before that. */
+  /** Resolves when the connection has ended for good; the client reconnects by itself before that. */
   async #stayConnected(packages: NatsPackages): Promise<void> {
     const connection = await this.#trace.run(() =>
       packages.transport.connect({
@@ -137,7 +137,7 @@ export class Broker {
       this.#options.troubled(libraryError("unavailable", `Lost the connection to NATS at ${server}`));
   }
 
-  /** The client dials this server now. That it did not reach the one before is all that it tells of it. */
+  /** The client now dials this server. It reports nothing else about failing to reach the one before. */
   #reconnecting(server: string): void {
     const failed = this.#dialed;
     this.#dialed = server;
@@ -167,7 +167,7 @@ export class Broker {
         clock.clearTimeout(timer);
         resolve();
       };
-      // A connection that is lost meanwhile has nothing left to say.
+      // A connection lost meanwhile has nothing left to report.
       connection.flush().then(done, done);
     });
   }
@@ -194,7 +194,7 @@ function needsToken({ info }: NatsConnection): Error {
   return libraryError("unauthenticated", `${where}: without a pushToken gateways and nodes do not speak over it`);
 }
 
-/** Which address refused a connection, the client's error does not say, but its cause. */
+/** The client's error does not name the address that refused a connection, but its cause does. */
 function unreachable(error: Error): Error {
   const cause = error.cause instanceof Error ? ` (${error.cause.message})` : "";
   return libraryError("unavailable", `No connection to NATS: ${error.message}${cause}`, { cause: error });

@@ -1,42 +1,26 @@
 import type { Consumers, JetStreamManager, JsMsg } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
+import type { EntryStore, StoredValue, Watch, WatchedValue } from "../pushes/entry-store.ts";
 import type { BrokerLink } from "./broker-link.ts";
 import type { NatsSettings } from "./nats-options.ts";
 import type { NatsPackages } from "./nats-packages.ts";
 import { streamOf } from "./subjects.ts";
 
-/** A value as it was found; null where the key was deleted, or never there. */
-export interface StoredValue {
-  readonly value: Uint8Array | null;
-  /** What {@link BucketStore.replace} compares with; 0 where there was never anything. */
-  readonly revision: number;
-}
-
-/** A value as a watch tells it. */
-export interface WatchedValue extends StoredValue {
-  readonly key: string;
-}
-
-/** Values as they come; ends when it is stopped, or when the server ended it. */
-export interface Watch {
-  readonly values: AsyncIterable<WatchedValue>;
-  /** Ends it, at the server too. */
-  stop(): void;
-}
-
 const requestMs = 5_000;
 
-// More than this, and the server takes nothing new.
+// Beyond this size, the server accepts nothing new.
 const maxBucketBytes = 256 * 1024 * 1024;
 
 const maxPartBytes = 512 * 1024;
 
-// What JetStream's own headers take of a message.
+// The room that JetStream's own headers take in a message.
 const headerBytes = 1_024;
 
-/** One bucket over one connection: what of JetStream is used, and nothing of what is kept there. */
-export class BucketStore {
-  /** The most bytes of one value. */
+/**
+ * An {@link EntryStore} in one bucket over one connection: wraps the JetStream calls that it needs, and knows nothing
+ * about the entries.
+ */
+export class BucketStore implements EntryStore {
   readonly maxValueBytes: number;
   readonly #packages: NatsPackages;
   readonly #kv: KV;
@@ -63,11 +47,11 @@ export class BucketStore {
     this.#inbox = settings.subjects.inbox;
   }
 
-  /** Opens the bucket, and makes it where it is missing. Rejects when JetStream does not answer, or refuses. */
+  /** Opens the bucket, and creates it if missing. Rejects if JetStream does not answer, or refuses. */
   static async open(link: BrokerLink, packages: NatsPackages, settings: NatsSettings): Promise<BucketStore> {
     const { bucket, replicas } = settings;
     const client = packages.jetstream.jetstream(link.connection, { timeout: requestMs, checkAPI: false });
-    // Reads go to the stream's leader: another replica may not have yet what was written a moment ago.
+    // Reads go to the stream's leader: another replica may lack the latest writes.
     const options = { history: 1, replicas, max_bytes: maxBucketBytes, allow_direct: false, timeout: requestMs };
     const kv = await new packages.kv.Kvm(client).create(bucket, options);
     const manager = await client.jetstreamManager(false);
@@ -84,7 +68,6 @@ export class BucketStore {
     await this.#kv.put(key, value, { timeout: requestMs });
   }
 
-  /** Writes unless the key has changed since `revision`. @returns whether it was written */
   async replace(key: string, value: Uint8Array, revision: number): Promise<boolean> {
     try {
       await this.#kv.put(key, value, { previousSeq: revision, timeout: requestMs });
@@ -98,13 +81,11 @@ export class BucketStore {
     }
   }
 
-  /** The keys that begin with a prefix, which ends with a dot. */
   async keys(prefix: string): Promise<string[]> {
     const { state } = await this.#manager.streams.info(this.#stream, { subjects_filter: this.#subject(`${prefix}>`) });
     return Object.keys(state.subjects ?? {}).map((subject) => this.#keyOf(subject));
   }
 
-  /** Removes what is kept under a key and leaves nothing, unless it has changed since `revision`. */
   async forget(key: string, revision?: number): Promise<void> {
     const filter = this.#subject(key);
     await this.#manager.streams.purge(
@@ -113,7 +94,6 @@ export class BucketStore {
     );
   }
 
-  /** The last value of every key that begins with a prefix, then every change. */
   async watch(prefix: string): Promise<Watch> {
     const { DeliverPolicy } = this.#packages.jetstream;
     const { createInbox } = this.#packages.transport;
@@ -130,7 +110,7 @@ export class BucketStore {
       })(),
       stop() {
         messages.stop();
-        // Left behind, the server would drop it after five minutes without a listener.
+        // Otherwise the server would drop it after five minutes without a listener.
         consumer.delete().catch(() => undefined);
       },
     };
@@ -139,7 +119,7 @@ export class BucketStore {
   #watched(message: JsMsg): WatchedValue {
     const operation = message.headers?.get("KV-Operation") ?? "";
     const value = operation === "" || operation === "PUT" ? message.data : null;
-    return { key: this.#keyOf(message.subject), value, revision: message.seq };
+    return { key: this.#keyOf(message.subject), value, revision: message.seq, isLast: message.info.pending === 0 };
   }
 
   #subject(key: string): string {

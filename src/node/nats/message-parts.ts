@@ -1,23 +1,23 @@
 /**
- * NATS delivers at most once: what is lost is not sent again. So the messages of a pipe are numbered from 0, and the
- * number travels as the last token of the subject that the server would tell "nobody listens" to: `12`. A message
- * larger than the server takes is sent in parts, numbered `12-0-3`, `12-1-3`, `12-2-3`.
+ * NATS delivers at most once and does not repeat lost messages. So the messages of a pipe are numbered from 0, and the
+ * number is the last token of the reply subject, on which the server would report the lack of a listener: `12`. A
+ * message larger than the server accepts is sent in parts, numbered `12-0-3`, `12-1-3`, `12-2-3`.
  */
 export const numberOf = (message: number): string => String(message);
 
 /** The number of a part, see {@link numberOf}. */
 export const partNumberOf = (message: number, part: number, parts: number): string => `${message}-${part}-${parts}`;
 
-/** The message that a number, a part's too, belongs to; null where it is none. */
+/** The message that a number, or a part's number, belongs to; null if it is invalid. */
 export function messageOfNumber(number: string): number | null {
   const match = numberPattern.exec(number);
   return match === null ? null : Number(match[1]);
 }
 
-/** In how many parts a message of so many bytes goes. */
+/** The number of parts for a message of this many bytes. */
 export const partsOf = (bytes: number, maxPartBytes: number): number => Math.max(1, Math.ceil(bytes / maxPartBytes));
 
-/** Takes the numbered messages and parts as they come, and puts the messages together again. */
+/** Receives the numbered messages and parts, and reassembles the messages. */
 export class MessageReader {
   #expected = 0;
   #expectedNumber = numberOf(0);
@@ -30,9 +30,9 @@ export class MessageReader {
   }
 
   /**
-   * @param maxBytes the largest message that is taken
-   * @returns the message, once it is whole; null while parts of it are to come; what is wrong, as text, where something
-   *   is missing, out of order or too large: nothing can be read after that
+   * @param maxBytes the largest message accepted
+   * @returns the message, once it is whole; null while parts are missing; the fault, as text, if something was lost, is
+   * out of order or too large: nothing can be read after that
    */
   next(number: string, data: Uint8Array, maxBytes: number): Uint8Array | null | string {
     if (this.#bytes + data.length > maxBytes) return `a message of more than ${maxBytes} bytes came`;
@@ -45,7 +45,7 @@ export class MessageReader {
     const part = Number(match[2]);
     const parts = Number(match[3]);
     const isNext = Number(match[1]) === this.#expected && part === this.#parts.length;
-    // Without a byte in each, parts could be kept that no limit of bytes sees.
+    // Empty parts would escape the limit of bytes.
     if (!isNext || part >= parts || data.length === 0) return this.#gap(number);
     this.#parts.push(data);
     this.#bytes += data.length;

@@ -1,24 +1,28 @@
 import { randomBytes } from "node:crypto";
 import type { Msg, Subscription } from "@nats-io/transport-node";
-import type { SharedPushes } from "../../config/shared-pushes.ts";
-import type { GatewayEndpoint, TransportScope } from "../transport.ts";
+import type { SharedPushes } from "../../sync/push/shared-pushes.ts";
+import { farewells } from "../farewell.ts";
+import type { GatewayEndpoint, Medium, TransportScope } from "../node-transport.ts";
+import { SharedBucket } from "../pushes/shared-bucket.ts";
 import { Broker } from "./broker.ts";
 import type { BrokerLink } from "./broker-link.ts";
+import { BucketStore } from "./bucket-store.ts";
 import { encodeMessage, parseDiscover, parseOpen } from "./nats-messages.ts";
 import { connectionOptions, type NatsSettings } from "./nats-options.ts";
 import type { NatsPackages } from "./nats-packages.ts";
 import { NatsPipe } from "./nats-pipe.ts";
-import { SharedBucket } from "./shared-bucket.ts";
+import { Pulse } from "./pulse.ts";
 import type { Subjects } from "./subjects.ts";
 import { troubleReporter } from "./trouble.ts";
 
-// A node has one pipe to a gateway, two for a moment when it comes back after a loss.
+// A node has one pipe to a gateway, and briefly two when it returns after a loss.
 const maxPipesPerNode = 8;
 const maxPipes = 10_000;
 
-/** A gateway on NATS: tells nodes that it is there, and takes the pipes that they ask for. */
+/** A gateway on NATS: announces itself to nodes, and accepts the pipes that they ask for. */
 export class NatsGateway implements GatewayEndpoint {
   readonly sharedPushes: SharedPushes;
+  readonly medium: Medium = { answers: async () => (await this.#pulse?.answersNow()) ?? false };
   readonly #settings: NatsSettings;
   readonly #subjects: Subjects;
   readonly #scope: TransportScope;
@@ -28,9 +32,11 @@ export class NatsGateway implements GatewayEndpoint {
   readonly #pipes = new Set<NatsPipe>();
   readonly #pipesByNode = new Map<string, number>();
   #link: BrokerLink | null = null;
+  #pulse: Pulse | null = null;
   #instance = "";
   #subscriptions: Subscription[] = [];
   #timer: unknown;
+  #isClosed = false;
 
   constructor(settings: NatsSettings, scope: TransportScope) {
     this.#settings = settings;
@@ -54,8 +60,9 @@ export class NatsGateway implements GatewayEndpoint {
   }
 
   close(): void {
-    for (const pipe of [...this.#pipes]) pipe.close("the gateway closes");
-    this.#lost("the gateway closes");
+    this.#isClosed = true;
+    for (const pipe of [...this.#pipes]) pipe.close(farewells.gateway);
+    this.#lost(farewells.gateway);
     this.#broker.close();
   }
 
@@ -65,18 +72,37 @@ export class NatsGateway implements GatewayEndpoint {
     const subscribe = (subject: string, hear: (message: Msg) => void) =>
       link.subscribe(subject, (error, message) => {
         if (error !== null) this.#troubled(error);
-        // What a connection brings after its loss is nobody's any more.
+        // Messages of a connection that is lost no longer matter.
         else if (this.#link === link) hear(message);
       });
     this.#subscriptions = [
       subscribe(this.#subjects.open(this.#instance), (message) => this.#open(message, link)),
       subscribe(this.#subjects.discover(), (message) => this.#discovered(message, link)),
     ];
+    this.#scope.reached?.();
+    this.#pulse = new Pulse({
+      clock: this.#scope.clock,
+      ping: () => link.ping(),
+      changed: (answers) => this.#pulseChanged(answers),
+    });
     this.#announce();
-    this.#bucket.connected(link, packages);
+    this.#bucket.connected(() => BucketStore.open(link, packages, this.#settings));
+  }
+
+  /** A server that hangs is as good as lost; when it continues, messages of others may have been missed. */
+  #pulseChanged(answers: boolean): void {
+    if (answers) {
+      this.#scope.reached?.();
+      this.#bucket.readAgain();
+    } else {
+      this.#scope.cutOff?.("the NATS server does not answer");
+    }
   }
 
   #lost(reason: string): void {
+    this.#pulse?.close();
+    this.#pulse = null;
+    if (this.#link !== null && !this.#isClosed) this.#scope.cutOff?.(reason);
     this.#link = null;
     this.#scope.clock.clearTimeout(this.#timer);
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
@@ -96,7 +122,7 @@ export class NatsGateway implements GatewayEndpoint {
     return encodeMessage({ gateway: this.#scope.name, instance: this.#instance, everyMs });
   }
 
-  /** A node that has just connected is answered alone: many of them may come at once. */
+  /** Answers only the node that has just connected: many of them may come at once. */
   #discovered(message: Msg, link: BrokerLink): void {
     const node = this.#subjects.senderOf(message.subject);
     const asked = parseDiscover(message.data);

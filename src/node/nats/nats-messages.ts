@@ -3,16 +3,16 @@ import { isInstance } from "./subjects.ts";
 
 const instance = z.custom<string>(isInstance);
 
-/** A gateway is there. */
+/** A gateway announces itself. */
 const announcementSchema = z.strictObject({
   gateway: z.string().min(1).max(255),
-  /** Drawn anew with each of its connections to NATS. */
+  /** New for each of its connections to NATS. */
   instance,
-  /** How often it says so, milliseconds. */
+  /** The announcement interval, milliseconds. */
   everyMs: z.int().min(100).max(60_000),
 });
 
-/** A node asks which gateways are there. */
+/** A node looks for gateways. */
 const discoverSchema = z.strictObject({ instance });
 
 /** A node asks for a pipe. */
@@ -33,7 +33,7 @@ export function encodeMessage(message: Announcement | Discover | Open): Uint8Arr
   return Buffer.from(JSON.stringify(message), "utf8");
 }
 
-/** What arrived as one of these messages; null where it is none. */
+/** The data as one of these messages; null if it is not. */
 function parse<Message>(schema: z.ZodType<Message>, data: Uint8Array): Message | null {
   if (data.length > maxBytes) return null;
   try {

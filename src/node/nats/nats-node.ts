@@ -1,16 +1,17 @@
 import { randomBytes } from "node:crypto";
 import type { Subscription } from "@nats-io/transport-node";
-import type { Endpoint, TransportScope } from "../transport.ts";
+import { farewells } from "../farewell.ts";
+import type { Endpoint, TransportScope } from "../node-transport.ts";
 import { Broker } from "./broker.ts";
 import type { BrokerLink } from "./broker-link.ts";
-import { GatewayDial } from "./gateway-dial.ts";
 import { encodeMessage, parseAnnouncement } from "./nats-messages.ts";
 import { connectionOptions, type NatsSettings } from "./nats-options.ts";
+import { NodeDial } from "./node-dial.ts";
 import { troubleReporter } from "./trouble.ts";
 
 const maxGateways = 256;
 
-// A gateway that starts is heard by every node at once; they do not all answer at once.
+// Every node hears a starting gateway at the same time; they spread their answers.
 const spreadMs = 250;
 
 /** A service node on NATS: keeps a pipe to every gateway that it hears of. */
@@ -20,7 +21,7 @@ export class NatsNode implements Endpoint {
   readonly #troubled: (error: Error) => void;
   readonly #broker: Broker;
   /** By the gateways' instances. */
-  readonly #gateways = new Map<string, GatewayDial>();
+  readonly #gateways = new Map<string, NodeDial>();
   #link: BrokerLink | null = null;
   #instance = "";
   #subscriptions: Subscription[] = [];
@@ -43,8 +44,8 @@ export class NatsNode implements Endpoint {
   }
 
   close(): void {
-    for (const gateway of this.#gateways.values()) gateway.close("the service node closes");
-    this.#lost("the service node closes");
+    for (const gateway of this.#gateways.values()) gateway.close(farewells.node);
+    this.#lost(farewells.node);
     this.#broker.close();
   }
 
@@ -72,7 +73,7 @@ export class NatsNode implements Endpoint {
     const known = this.#gateways.get(instance);
     known?.heard();
     if (known !== undefined || this.#gateways.size >= maxGateways) return;
-    const gateway = new GatewayDial({
+    const gateway = new NodeDial({
       link,
       subjects: this.#settings.subjects,
       scope: this.#scope,

@@ -1,45 +1,61 @@
 import type { ConnectionOptions } from "@nats-io/transport-node";
 import { z } from "zod";
-import { described, faultsOf, must, mustUnshown } from "../../core/faults.ts";
-import { isLoopbackHost } from "../../core/loopback.ts";
-import { withoutSecrets } from "../../core/without-secrets.ts";
+import { described, faultsOf, must, mustUnshown, namesKeys } from "../../core/faults.ts";
+import { isLoopbackHost } from "../../core/net/loopback.ts";
+import { withoutSecrets } from "../../core/net/without-secrets.ts";
 import { hostOfServer, isServer, serverForm } from "./server-url.ts";
-import { defaultBucket, defaultPrefix, Subjects } from "./subjects.ts";
+import { bucketOf, defaultPrefix, Subjects } from "./subjects.ts";
 
 /** The options of a transport over NATS; `user` to `tls` are those of `@nats-io/transport-node`. */
 export interface NatsOptions extends Pick<ConnectionOptions, "user" | "pass" | "token" | "authenticator" | "tls"> {
   /**
-   * Servers of one NATS system, such as `nats://10.0.0.5:4222`; with `tls://` nothing is said without TLS, to none of
-   * them. Credentials are other options. @default "nats://127.0.0.1:4222"
+   * Servers of one NATS system, such as `nats://10.0.0.5:4222`. If one of them has `tls://`, all connections require
+   * TLS. Credentials belong in other options. @default "nats://127.0.0.1:4222"
    */
   readonly servers?: string | readonly string[];
-  /** What all subjects begin with: gateways and nodes of one prefix meet. @default "gen_api" */
+  /** Prefix of all subjects: gateways and nodes with the same prefix find each other. @default "gen_api" */
   readonly prefix?: string;
   /**
-   * Gateways only, and required of them: the secret, at least 32 characters, with which they sign what they share in
-   * the bucket. All gateways have the same one, service nodes never: who has it can direct calls anywhere.
+   * Gateways only, and required there: the secret of at least 32 characters that signs everything they share in the
+   * bucket. All gateways have the same secret; service nodes must not have it, because its owner can direct calls
+   * anywhere.
    *
-   * A list, of 8 at most, changes it without stopping all gateways: the first signs, and what any of them signed is
-   * believed.
+   * A list of at most 8 allows changing the secret without stopping all gateways: the first one signs, and signatures
+   * by any of them are trusted.
    */
   readonly signingKey?: string | readonly string[];
-  /** Gateways only: the JetStream key-value bucket in which they share accepted pushes; made if missing. @default "gen_api" */
+  /**
+   * Gateways only: the JetStream key-value bucket in which they share accepted pushes; created if missing. Letters,
+   * digits, `_` and `-`. @default the prefix, with `--` for each of its dots
+   */
   readonly bucket?: string;
-  /** Gateways only: how many servers keep the bucket, 1 to 5, when it is made. @default 1 */
+  /**
+   * Gateways only: the most pushes they share, one for each service and node. Withdrawn pushes do not count. 1 to 1 000
+   * 000. @default 10_000
+   */
+  readonly maxEntries?: number;
+  /**
+   * Gateways only: how long their start waits for the bucket to be read, milliseconds, 0 to 60 000. Until it has been
+   * read, unknown functions are `unavailable` and `/readyz` fails. @default 3000
+   */
+  readonly readTimeoutMs?: number;
+  /** Gateways only: the number of servers that store the bucket, 1 to 5; used when it is created. @default 1 */
   readonly replicas?: number;
-  /** Gateways only: how often they tell nodes that they are there, milliseconds, 100 to 60 000. @default 2000 */
+  /** Gateways only: how often they announce themselves to nodes, milliseconds, 100 to 60 000. @default 2000 */
   readonly announceMs?: number;
 }
 
-/** {@link NatsOptions} without faults, with defaults. */
+/** Valid {@link NatsOptions} with their defaults. */
 export interface NatsSettings {
   readonly servers: readonly string[];
   /** Whether every server is on this machine. */
   readonly isLoopback: boolean;
   readonly subjects: Subjects;
-  /** The first signs. A service node's are empty. */
+  /** The first one signs. Empty on a service node. */
   readonly signingKeys: readonly [string, ...string[]];
   readonly bucket: string;
+  readonly maxEntries: number;
+  readonly readTimeoutMs: number;
   readonly replicas: number;
   readonly announceMs: number;
   readonly authentication: Pick<ConnectionOptions, "user" | "pass" | "token" | "authenticator" | "tls">;
@@ -87,46 +103,51 @@ const schema = z.strictObject({
       .max(100)
       .regex(/^[A-Za-z0-9_-]+$/),
     "letters, digits, _ and -",
-  ).default(defaultBucket),
+  ).optional(),
+  maxEntries: whole(1, 1_000_000).default(10_000),
+  readTimeoutMs: whole(0, 60_000).default(3_000),
   replicas: whole(1, 5).default(1),
   announceMs: whole(100, 60_000).default(2_000),
 });
 
-/** Every fault of the options, whatever the role, each beginning with its path. */
+/** Every fault of the options in either role, each beginning with its path. */
 export function checkNatsOptions(options: NatsOptions): string[] {
-  const parsed = z.object({ cluster: schema }).safeParse({ cluster: options });
+  const parsed = z.object({ cluster: schema }).safeParse({ cluster: options }, namesKeys);
   return parsed.success ? [] : faultsOf(parsed.error);
 }
 
-/** The settings that faultless options make. */
+/** The settings for valid options. */
 export function natsSettings(options: NatsOptions): NatsSettings {
-  const { servers, prefix, signingKey, bucket, replicas, announceMs, ...given } = schema.parse(options);
+  const parsed = schema.parse(options);
+  const { servers, prefix, signingKey, bucket, maxEntries, readTimeoutMs, replicas, announceMs, ...given } = parsed;
   const authentication = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  // The client would speak without TLS where the server, or somebody in between, does not offer it.
+  // Otherwise the client would go on without TLS if the server, or an attacker in between, does not offer it.
   if (servers.some((one) => one.startsWith("tls:"))) authentication.tls ??= {};
   return {
     servers,
     isLoopback: beyondLoopback(servers).length === 0,
     subjects: new Subjects(prefix),
     signingKeys: signingKey ?? [""],
-    bucket,
+    bucket: bucket ?? bucketOf(prefix),
+    maxEntries,
+    readTimeoutMs,
     replicas,
     announceMs,
     authentication,
   };
 }
 
-/** The hosts of those servers that are not on this machine. */
+/** The hosts of the servers that are not on this machine. */
 export function beyondLoopback(servers: readonly string[]): string[] {
   return servers.map(hostOfServer).filter((host) => !isLoopbackHost(host));
 }
 
-/** What the NATS client is told of the servers and of who connects. */
+/** The NATS client's options: its servers and its credentials. */
 export function connectionOptions({ servers, authentication, subjects }: NatsSettings): ConnectionOptions {
   return { ...authentication, servers: [...servers], inboxPrefix: subjects.inbox };
 }
 
-/** One or a list. Never shown, neither a right one nor a wrong one. */
+/** One key or a list. Faults never show a key, neither a right nor a wrong one. */
 function checkSigningKeys(value: unknown, context: z.RefinementCtx): readonly [string, ...string[]] {
   const isList = Array.isArray(value);
   const keys: unknown[] = isList ? value : [value];

@@ -1,19 +1,19 @@
 import { createRequire } from "node:module";
 import { libraryError, toError } from "../../core/errors.ts";
 
-/** What speaks NATS: optional packages, imported when a transport over NATS opens and never before. */
+/** The packages for NATS: optional, and imported only when a transport over NATS opens. */
 export interface NatsPackages {
   readonly transport: typeof import("@nats-io/transport-node");
   readonly jetstream: typeof import("@nats-io/jetstream");
   readonly kv: typeof import("@nats-io/kv");
 }
 
-const names = ["@nats-io/transport-node", "@nats-io/jetstream", "@nats-io/kv"];
+const packageNames = ["@nats-io/transport-node", "@nats-io/jetstream", "@nats-io/kv"];
 
-/** Those of the packages that are not installed. */
+/** The packages that are not installed. */
 export function missingNatsPackages(): string[] {
   const require = createRequire(import.meta.url);
-  return names.filter((name) => {
+  return packageNames.filter((name) => {
     try {
       require.resolve(name);
       return false;
@@ -24,7 +24,7 @@ export function missingNatsPackages(): string[] {
   });
 }
 
-/** @throws GenApiError `invalid_option` where one is missing or cannot be imported */
+/** @throws GenApiError `invalid_option` if one is missing or cannot be imported */
 export async function importNatsPackages(): Promise<NatsPackages> {
   try {
     const [transport, jetstream, kv] = await Promise.all([
@@ -40,4 +40,4 @@ export async function importNatsPackages(): Promise<NatsPackages> {
 }
 
 /** The fault of a program that lacks them. */
-export const neededPackages = `over NATS needs the packages ${names.join(", ")}: run \`npm install ${names.join(" ")}\``;
+export const neededPackages = `over NATS needs the packages ${packageNames.join(", ")}: run \`npm install ${packageNames.join(" ")}\``;

@@ -1,19 +1,19 @@
 import type { Msg, PublishOptions, Subscription } from "@nats-io/transport-node";
 import { messageOf, toError } from "../../core/errors.ts";
-import type { Pipe, PipeReceiver } from "../pipe.ts";
+import type { Pipe, PipeReceiver } from "../wire/pipe.ts";
 import type { BrokerLink } from "./broker-link.ts";
 import { MessageReader, messageOfNumber, numberOf, partNumberOf, partsOf } from "./message-parts.ts";
 
-/** What makes a {@link NatsPipe}. */
+/** The options and callbacks of a {@link NatsPipe}. */
 export interface NatsPipeOptions {
   readonly link: BrokerLink;
   /** The other end, for people. */
   readonly peer: string;
-  /** The node that alone can have sent what comes here, by the subjects' permissions; at a gateway. */
+  /** At a gateway: the only node that can publish to this pipe, by the permissions of its subjects. */
   readonly peerName?: string;
-  /** What this end hears, without the last token. */
+  /** The subject that this end receives on, without the last token. */
   readonly inward: string;
-  /** What the other end hears, without the last token. */
+  /** The subject that the other end receives on, without the last token. */
   readonly outward: string;
   /** Called once, when the pipe has ended. */
   ended(pipe: NatsPipe): void;
@@ -22,17 +22,17 @@ export interface NatsPipeOptions {
 /** The largest message, bytes; larger ones close the pipe. */
 const maxMessageBytes = 64 * 1024 * 1024;
 
-/** The largest message of an end that has not proven who it is, bytes. */
+/** The largest message from an end that has not proven its identity, bytes. */
 const maxUnprovenBytes = 64 * 1024;
 
-/** What may wait for the connection to NATS, bytes; with more the pipe closes. */
+/** The most bytes that may wait for the connection to NATS; beyond that the pipe closes. */
 const maxBacklogBytes = 256 * 1024 * 1024;
 
 const maxReasonBytes = 500;
 
 /**
- * A pipe over two subjects. It lives as long as its one subscription: once that is gone, on either end and for whatever
- * reason, the server tells the other end at its next message that nobody listens.
+ * A pipe over two subjects. It lives as long as its one subscription: once that is gone, on either end and for any
+ * reason, the server reports to the other end, at its next message, that there is no listener.
  */
 export class NatsPipe implements Pipe {
   readonly peer: string;
@@ -44,11 +44,11 @@ export class NatsPipe implements Pipe {
   readonly #ended: (pipe: NatsPipe) => void;
   readonly #subscription: Subscription;
   readonly #reader = new MessageReader();
-  // Of every message only this differs; made once, because the client reads it at once.
+  // The only difference between messages; created once, because the client reads it synchronously.
   readonly #publishOptions: PublishOptions & { reply: string } = { reply: "" };
   #receiver: PipeReceiver | null = null;
   #accepted: (() => void) | null = null;
-  /** How many messages were given to NATS, whole. */
+  /** How many whole messages NATS has accepted. */
   #sent = 0;
   #bytesRead = 0;
   #isClosed = false;
@@ -62,7 +62,7 @@ export class NatsPipe implements Pipe {
     this.#inward = inward;
     this.#messages = `${outward}.m`;
     this.#ended = ended;
-    // Two tokens would not match: what is heard are the other end's messages and the server's "nobody listens".
+    // One wildcard token: it matches the other end's messages, and the server's report that there is no listener.
     this.#subscription = link.subscribe(`${inward}.*`, (error, message) => this.#heard(error, message));
   }
 
@@ -74,23 +74,25 @@ export class NatsPipe implements Pipe {
     return this.#bytesRead;
   }
 
-  /** Whether a receiver took it for proven; read before the receiver hears of the end. */
+  /** Whether a receiver considered it proven; read before the receiver is notified of the end. */
   get wasUp(): boolean {
     return this.#receiver?.isUp ?? false;
   }
 
-  /** Gives the pipe its receiver; from now on messages are taken. */
+  /** Sets the receiver; messages are accepted from now on. */
   receiveWith(receiver: PipeReceiver): void {
     this.#receiver = receiver;
     if (this.#isClosed) receiver.closed(this.#reason);
   }
 
-  /** At a gateway: tells the node that the pipe is open. */
+  /** At a gateway: reports to the node that the pipe is open. */
   accept(): void {
     this.#publish(this.#messages, emptyMessage, acceptToken);
   }
 
-  /** At a node: asks a gateway for the pipe. `accepted` is called when it is open; until then nothing else is heard. */
+  /**
+   * At a node: asks a gateway for the pipe. `accepted` is called when it is open; until then nothing else is received.
+   */
   request(subject: string, payload: Uint8Array, accepted: () => void): void {
     this.#accepted = accepted;
     this.#publish(subject, payload, openToken);
@@ -103,7 +105,7 @@ export class NatsPipe implements Pipe {
     if (length > maxMessageBytes) {
       this.close(`a message of ${length} bytes was to be sent; ${maxMessageBytes} are allowed`);
     } else if (backlogBytes > maxBacklogBytes) {
-      this.close("NATS takes messages slower than they come");
+      this.close("NATS accepts messages more slowly than they come");
     } else if (length <= maxPayloadBytes) {
       this.#publish(this.#messages, message, numberOf(this.#sent));
     } else {
@@ -114,15 +116,16 @@ export class NatsPipe implements Pipe {
 
   close(reason: string): void {
     if (this.#isClosed) return;
-    // How much has come tells the other end what of its messages certainly has not.
+    // The number of received messages shows the other end which of its messages certainly did not arrive.
     const notice = Buffer.from(`${this.#reader.count} ${reason}`, "utf8").subarray(0, maxReasonBytes);
     this.#link.publish(this.#messages, notice);
     this.end(reason);
   }
 
   /**
-   * Ends this end alone: the other one is gone, or hears it by other means.
-   * @param undeliveredFrom the first message that certainly has not arrived. @default the first that NATS was not given
+   * Ends only this end: the other one is gone, or learns it in another way.
+   * @param undeliveredFrom the first message that certainly has not arrived. @default the first that NATS did not
+   * accept
    */
   end(reason: string, undeliveredFrom = this.#sent): void {
     if (this.#isClosed) return;
@@ -162,7 +165,7 @@ export class NatsPipe implements Pipe {
     }
     const reply = message.reply ?? "";
     const number = lastToken(reply);
-    // Only messages carry a reply subject; the server's word and the other end's farewell do not.
+    // Only messages carry a reply subject; the server's report and the other end's farewell do not.
     if (reply === "") this.#heardEnd(message);
     else if (number === acceptToken) this.#heardAccept();
     else if (this.#receiver === null) this.close("a message came before the pipe was open");
@@ -192,7 +195,7 @@ export class NatsPipe implements Pipe {
 
   #heardEnd(message: Msg): void {
     if (message.headers?.code === 503) {
-      this.end("nobody listens at the other end", messageOfNumber(lastToken(message.subject)) ?? 0);
+      this.end("the other end has no listener", messageOfNumber(lastToken(message.subject)) ?? 0);
       return;
     }
     const [count = "", ...words] = message.string().split(" ");

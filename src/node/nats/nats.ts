@@ -1,4 +1,4 @@
-import type { NodeTransport } from "../transport.ts";
+import type { NodeTransport } from "../node-transport.ts";
 import { NatsGateway } from "./nats-gateway.ts";
 import { NatsNode } from "./nats-node.ts";
 import { beyondLoopback, checkNatsOptions, type NatsOptions, natsSettings } from "./nats-options.ts";
@@ -8,15 +8,15 @@ export type { NatsOptions } from "./nats-options.ts";
 export { gatewayPermissions, type NatsPermissions, nodePermissions } from "./subjects.ts";
 
 /**
- * Gateways and service nodes over NATS, as the option `cluster` of both: for several gateways and many nodes. Nodes
- * find every gateway of their prefix by themselves. Gateways keep the pushes that they accepted in a JetStream
+ * Connects gateways and service nodes over NATS: the value of the option `cluster` of both, for several gateways and
+ * many nodes. Nodes find every gateway with their prefix by themselves. Gateways keep accepted pushes in a JetStream
  * key-value bucket, for each other and for their own next start.
  *
- * NATS may be down when a gateway or a node starts, and may go and come back: both connect again, with backoff. What
- * each role must be allowed to do on the server, {@link gatewayPermissions} and {@link nodePermissions} tell.
+ * NATS may be down when a gateway or a node starts, and may go and come back: both reconnect with backoff. {@link
+ * gatewayPermissions} and {@link nodePermissions} return the permissions that each role needs on the server.
  *
  * Needs the packages `@nats-io/transport-node`, `@nats-io/jetstream` and `@nats-io/kv`, and a server of version 2.9 or
- * later. Bad options are told by `startGenApi` and `startServiceNode`.
+ * later. `startGenApi` and `startServiceNode` report wrong options.
  */
 export function nats(options: NatsOptions = {}): NodeTransport {
   return {

@@ -1,8 +1,8 @@
-/** What a server of the option `servers` has to be, for messages. */
+/** The valid form of a server in the option `servers`, for messages. */
 export const serverForm =
   "a NATS server such as nats://10.0.0.5:4222 or tls://nats.example:4222, without credentials, path or query";
 
-// The client itself takes any scheme for its own, ignores credentials, and may take digits of a password for the port.
+// The client itself takes any scheme for its own, ignores credentials, and may read digits of a password as the port.
 const pattern = /^(nats:\/\/|tls:\/\/)?([\w.-]+|\[[\da-fA-F:.]+\])(:\d{1,5})?\/?$/;
 
 /** Whether this names a server, with or without a scheme. */

@@ -6,15 +6,15 @@ const opening = new AsyncLocalStorage<SocketTrace>();
 const channel = "net.client.socket";
 
 /**
- * The TCP sockets that a piece of code opens. The NATS client gives up on a server that takes connections but says
- * nothing, as a stopped process does, without closing its socket, which would keep the program alive; and an attempt to
- * connect cannot be taken back. Who knows the sockets can close them.
+ * The TCP sockets that a piece of code opens. The NATS client gives up on a server that accepts connections but says
+ * nothing, as a suspended process does, without closing its socket, which would keep the program alive; and a
+ * connection attempt cannot be cancelled. This list of sockets makes it possible to close them.
  */
 export class SocketTrace {
   #sockets: Socket[] = [];
   #isClosed = false;
 
-  /** Runs `open`; sockets opened by it, and later by what it started, belong to this trace. */
+  /** Runs `open`; sockets that it opens, and that the code it starts opens later, belong to this trace. */
   run<Result>(open: () => Promise<Result>): Promise<Result> {
     return opening.run(this, open);
   }
@@ -22,7 +22,7 @@ export class SocketTrace {
   /** Called for each socket that is opened in {@link run}. */
   opened(socket: Socket): void {
     if (this.#isClosed) {
-      // It is told of before it connects, and whoever opens it does not listen to it yet.
+      // The event comes before it connects, when its opener does not listen to it yet.
       process.nextTick(() => socket.destroy());
       return;
     }
@@ -36,7 +36,7 @@ export class SocketTrace {
     this.#sockets = [];
   }
 
-  /** Closes all of them, and at once those that are opened from now on. */
+  /** Closes all of them, and immediately those that are opened from now on. */
   close(): void {
     this.#isClosed = true;
     this.destroy();
@@ -49,7 +49,7 @@ function onSocket(message: unknown): void {
 
 let users = 0;
 
-/** Sockets are looked at as long as somebody traces them. */
+/** Watches sockets for as long as there are traces. */
 export function startTracing(): void {
   if (users === 0) subscribe(channel, onSocket);
   users += 1;

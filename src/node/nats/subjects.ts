@@ -1,10 +1,13 @@
+import { decodeName, encodeName } from "../wire/name-token.ts";
+
 /**
- * The subjects that gateways and service nodes speak on. Every name in them is encoded, so that any text can be one and
- * none can act as a wildcard; instances and sessions are random and drawn anew with every connection to NATS.
+ * The subjects between gateways and service nodes. Names in them are encoded, so that a name can be any text and never
+ * acts as a wildcard. Instances and sessions are random and new for every connection to NATS.
  *
- * - A node publishes to `<prefix>.up.<node>.>` alone, and listens to `<prefix>.down.<node>.>` and `<prefix>.gateways`
- *   alone. So a gateway knows by the subject who sent, and no node can read what another is sent.
- * - Where nobody listens the server itself says so: an instance or a session that has ended has no subscription.
+ * - A node publishes only to `<prefix>.up.<node>.>`, and listens only to `<prefix>.down.<node>.>` and
+ *   `<prefix>.gateways`. A gateway therefore knows the sender by the subject, and no node can read another node's
+ *   messages.
+ * - An instance or session that has ended has no subscription, so the server itself reports that there is no listener.
  */
 export class Subjects {
   readonly #prefix: string;
@@ -14,42 +17,42 @@ export class Subjects {
     this.#prefix = prefix;
   }
 
-  /** Where gateways tell all nodes that they are there. */
+  /** Gateways announce themselves to all nodes here. */
   get gateways(): string {
     return `${this.#prefix}.gateways`;
   }
 
-  /** Where the server's and JetStream's answers to gateways arrive. */
+  /** Answers of the server and of JetStream to gateways arrive here. */
   get inbox(): string {
     return `${this.#prefix}.inbox`;
   }
 
-  /** Where `node` asks which gateways are there; without a node, those of all nodes. */
+  /** `node` looks for gateways here; without a node, the wildcard for all nodes. */
   discover(node?: string): string {
     return `${this.#prefix}.up.${tokenOrAny(node)}.discover`;
   }
 
-  /** Where a gateway tells one process of `node` that it is there. */
+  /** A gateway announces itself to one process of `node` here. */
   gatewayFor(node: string, nodeInstance: string): string {
     return `${this.#prefix}.down.${encodeName(node)}.${nodeInstance}.gateway`;
   }
 
-  /** Where `node` asks a gateway to open a pipe; without a node, those of all nodes. */
+  /** `node` asks a gateway to open a pipe here; without a node, the wildcard for all nodes. */
   open(gatewayInstance: string, node?: string): string {
     return `${this.#prefix}.up.${tokenOrAny(node)}.${gatewayInstance}.open`;
   }
 
-  /** What a gateway hears of one pipe, without the last token. */
+  /** The subject on which a gateway receives from one pipe, without the last token. */
   up(node: string, gatewayInstance: string, session: string): string {
     return `${this.#prefix}.up.${encodeName(node)}.${gatewayInstance}.${session}`;
   }
 
-  /** What a node hears of one pipe, without the last token. */
+  /** The subject on which a node receives from one pipe, without the last token. */
   down(node: string, nodeInstance: string, session: string): string {
     return `${this.#prefix}.down.${encodeName(node)}.${nodeInstance}.${session}`;
   }
 
-  /** The node that published to a subject that only it can publish to; null where the subject is no such one. */
+  /** The node that published to a subject reserved for it; null for any other subject. */
   senderOf(subject: string): string | null {
     const start = `${this.#prefix}.up.`;
     if (!subject.startsWith(start)) return null;
@@ -58,7 +61,7 @@ export class Subjects {
   }
 }
 
-/** What a role has to be allowed, and all that it should be, in the words of nats-server's configuration. */
+/** The least permissions that a role needs, and the most it should get, in the terms of nats-server's configuration. */
 export interface NatsPermissions {
   /** Subjects to publish to. */
   readonly publish: readonly string[];
@@ -66,7 +69,7 @@ export interface NatsPermissions {
   readonly subscribe: readonly string[];
 }
 
-/** The permissions of the service node `name`: nothing of another node's, and nothing of the bucket. */
+/** The permissions of the service node `name`: no access to other nodes' subjects or to the bucket. */
 export function nodePermissions(name: string, prefix = defaultPrefix): NatsPermissions {
   const token = encodeName(name);
   return {
@@ -76,7 +79,7 @@ export function nodePermissions(name: string, prefix = defaultPrefix): NatsPermi
 }
 
 /** The permissions of every gateway. */
-export function gatewayPermissions(prefix = defaultPrefix, bucket = defaultBucket): NatsPermissions {
+export function gatewayPermissions(prefix = defaultPrefix, bucket = bucketOf(prefix)): NatsPermissions {
   const stream = streamOf(bucket);
   return {
     publish: [
@@ -97,24 +100,16 @@ export function gatewayPermissions(prefix = defaultPrefix, bucket = defaultBucke
 /** The default of the option `prefix`. */
 export const defaultPrefix = "gen_api";
 
-/** The default of the option `bucket`. */
-export const defaultBucket = "gen_api";
+/** The default of the option `bucket`, which cannot contain dots. Different prefixes give different buckets. */
+export const bucketOf = (prefix: string): string => prefix.replaceAll(".", "--");
 
 /** The JetStream stream that holds a key-value bucket. */
 export const streamOf = (bucket: string): string => `KV_${bucket}`;
 
-/** A name as one token of a subject, or of a bucket's key. */
-export function encodeName(name: string): string {
-  return Buffer.from(name, "utf8").toString("base64url");
-}
-
-/** The name that {@link encodeName} made a token of; null for a token that it makes of none. */
-export function decodeName(token: string): string | null {
-  const name = Buffer.from(token, "base64url").toString("utf8");
-  return name !== "" && encodeName(name) === token ? name : null;
-}
-
-/** Whether `text` can be the instance or session of a subject: what comes in a message is put into no subject unseen. */
+/**
+ * Whether `text` can be the instance or session of a subject: checked before a value from a message becomes part of a
+ * subject.
+ */
 export function isInstance(text: unknown): text is string {
   return typeof text === "string" && instancePattern.test(text);
 }

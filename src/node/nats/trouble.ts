@@ -1,9 +1,9 @@
 import { telemetryEvent } from "../../telemetry/telemetry.ts";
-import type { TransportScope } from "../transport.ts";
+import type { TransportScope } from "../node-transport.ts";
 
 const troubled = telemetryEvent("node.transport.error");
 
-/** Tells what a transport over NATS could not do and will try again, or what the server forbids it. */
+/** Reports what a transport over NATS could not do and will retry, or what the server forbids. */
 export function troubleReporter(
   { clock, name: program }: TransportScope,
   servers: readonly string[],

@@ -2,8 +2,8 @@ import { once } from "node:events";
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import { networkInterfaces } from "node:os";
 import { describe, expect, it } from "vitest";
-import { isLoopbackAddress, isLoopbackHost } from "../../../src/core/loopback.ts";
-import { type Caller, refusalOf } from "../../../src/node/link/admission.ts";
+import { isLoopbackAddress, isLoopbackHost } from "../../../src/core/net/loopback.ts";
+import { type LinkCaller, refusalOf } from "../../../src/node/link/admission.ts";
 import { LinkPlaces } from "../../../src/node/link/link-places.ts";
 import { recordEvents } from "../../support/record-events.ts";
 import { until } from "../../support/until.ts";
@@ -39,9 +39,9 @@ const upgradeHeaders = {
 };
 
 describe("who may speak to a gateway:", () => {
-  const local: Caller = { isLoopback: true, isSecure: false, origin: undefined, protocols: "gen-api.node.1" };
-  const remote: Caller = { ...local, isLoopback: false };
-  const secure: Caller = { ...remote, isSecure: true };
+  const local: LinkCaller = { isLoopback: true, isSecure: false, origin: undefined, protocols: "gen-api.node.1" };
+  const remote: LinkCaller = { ...local, isLoopback: false };
+  const secure: LinkCaller = { ...remote, isSecure: true };
   const noToken = { hasToken: false, insecure: false };
   const token = { hasToken: true, insecure: false };
   const insecure = { hasToken: true, insecure: true };
@@ -144,7 +144,7 @@ describe("a gateway's link", () => {
   it("leaves requests for other paths alone", async () => {
     await using gateway = await openGateway({ path: "/cluster" });
     const { origin } = new URL(gateway.url.replace("ws:", "http:"));
-    for (const path of ["/node", "/cluster/", "/cluster/x", "/CLUSTER"]) {
+    for (const path of ["/node", "/cluster/x", "/CLUSTER"]) {
       const asked = request(`${origin}${path}`, { headers: upgradeHeaders }).end();
       const gone = once(asked, "error");
       expect(await gateway.untaken.next()).toBe(path);
@@ -188,8 +188,8 @@ describe("a gateway's link", () => {
 describe("places", () => {
   it("are forgotten with their connections", () => {
     const places = new LinkPlaces({ maxConnections: 3, maxUnprovenPerAddress: 1 });
-    const a = { address: "10.0.0.1", isProven: false };
-    const b = { address: "10.0.0.1", isProven: false };
+    const a = { network: "10.0.0.1", isProven: false };
+    const b = { network: "10.0.0.1", isProven: false };
     expect(places.refusalOf("10.0.0.1")).toBeUndefined();
     places.take(a);
     expect(places.refusalOf("10.0.0.1")?.status).toBe(429);
@@ -197,7 +197,7 @@ describe("places", () => {
     a.isProven = true;
     expect(places.refusalOf("10.0.0.1")).toBeUndefined();
     places.take(b);
-    places.take({ address: "10.0.0.2", isProven: true });
+    places.take({ network: "10.0.0.2", isProven: true });
     expect(places.refusalOf("10.0.0.3")?.status).toBe(503);
     places.free(a);
     expect(places.refusalOf("10.0.0.1")?.status).toBe(429);

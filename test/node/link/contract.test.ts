@@ -1,7 +1,7 @@
 import { describe } from "vitest";
 import { link } from "../../../src/node/link/link.ts";
 import type { GatewayLinkOptions, NodeLinkOptions } from "../../../src/node/link/link-options.ts";
-import { createAuthority } from "../../support/certificates.ts";
+import { createAuthority } from "../../support/network/certificates.ts";
 import { until } from "../../support/until.ts";
 import { describeTransport, type TransportUnderTest } from "../transport-contract.ts";
 

@@ -3,13 +3,13 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import { describe, expect, it } from "vitest";
 import { WebSocketServer } from "ws";
 import { createActor } from "xstate";
-import { contain } from "../../../src/actor/contain.ts";
-import { kill } from "../../../src/actor/exit.ts";
-import { backoffMs } from "../../../src/core/backoff.ts";
-import { dialBackoff, dialer } from "../../../src/node/link/dialer.machine.ts";
+import { contain } from "../../../src/actor/lifecycle/contain.ts";
+import { kill } from "../../../src/actor/lifecycle/exit.ts";
+import { backoffMs } from "../../../src/core/time/backoff.ts";
+import { dialBackoff, dialerActor } from "../../../src/node/link/dialer.machine.ts";
 import { link } from "../../../src/node/link/link.ts";
 import { resolveNodeLink } from "../../../src/node/link/link-options.ts";
-import type { Pipe } from "../../../src/node/pipe.ts";
+import type { Pipe } from "../../../src/node/wire/pipe.ts";
 import { recordEvents } from "../../support/record-events.ts";
 import { SimulatedClock } from "../../support/simulated-clock.ts";
 import { until } from "../../support/until.ts";
@@ -70,7 +70,7 @@ describe("a node's link", () => {
     using node = openNode({ gateways: [url] });
     const [atNode] = await Promise.all([node.ends.next(), ends.next()]);
     before.close();
-    expect(await atNode.ended).toBe("the other end closed: the gateway's link closes");
+    expect(await atNode.ended).toBe("the other end closed: the gateway closes its transport");
     using retries = recordEvents("node.link.retry");
     await until(() => retries.messages.some(({ metadata }) => JSON.stringify(metadata).includes("ECONNREFUSED")));
     const after = transport.openGateway(scope);
@@ -79,6 +79,28 @@ describe("a node's link", () => {
     await Promise.all([node.ends.next(), ends.next()]);
     node.endpoint.close();
     after.close();
+  });
+
+  it("dials nobody any more when the node takes its leave, neither now nor after its wait", async () => {
+    const clock = new SimulatedClock();
+    await using gateway = await openGateway();
+    using retries = recordEvents("node.link.retry");
+    let isLeaving = false;
+    using node = openNode({ gateways: [gateway.url] }, { clock, isLeaving: () => isLeaving });
+
+    const [first, atGateway] = await Promise.all([node.ends.next(), gateway.ends.next()]);
+    atGateway.pipe.close("a test");
+    await first.ended;
+    await until(() => retries.messages.length === 1);
+    // Again, after its wait.
+    clock.advance(10_000);
+    const [second, atGatewayAgain] = await Promise.all([node.ends.next(), gateway.ends.next()]);
+    isLeaving = true;
+    atGatewayAgain.pipe.close("a test");
+    await second.ended;
+    await until(() => clock.pending === 0);
+    expect(retries.messages).toHaveLength(1);
+    node.endpoint.close();
   });
 
   it("waits longer after each failure, and anew when a gateway has let it in", async () => {
@@ -251,7 +273,7 @@ describe("a dialer", () => {
     const clock = new SimulatedClock();
     const { scope, ends } = createScope({ clock });
     const input = { gateway: url, options: resolveNodeLink({ gateways: [url] }), scope };
-    const actor = createActor(contain(dialer), { clock, input });
+    const actor = createActor(contain(dialerActor), { clock, input });
     actor.subscribe({ error: () => undefined });
     actor.start();
     return { actor, clock, ends };
@@ -277,7 +299,7 @@ describe("a dialer", () => {
     await one.ends.next();
     const end = await gateway.ends.next();
     kill(one.actor);
-    expect(await end.ended).toBe("the other end closed: the node's link closes");
+    expect(await end.ended).toBe("the other end closed: the node closes its transport");
     const other = await open(silent.url);
     const socket = await silent.sockets.next();
     const closed = once(socket, "close");

@@ -1,11 +1,11 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { systemClock } from "../../../src/core/clock.ts";
+import type { AddressInfo, Socket } from "node:net";
+import { systemClock } from "../../../src/core/time/clock.ts";
 import { link } from "../../../src/node/link/link.ts";
 import type { GatewayLinkOptions, NodeLinkOptions } from "../../../src/node/link/link-options.ts";
-import type { Pipe, PipeReceiver } from "../../../src/node/pipe.ts";
-import type { GatewayEndpoint, TransportScope } from "../../../src/node/transport.ts";
+import type { GatewayEndpoint, TransportScope } from "../../../src/node/node-transport.ts";
+import type { Pipe, PipeReceiver } from "../../../src/node/wire/pipe.ts";
 
 /** What comes one after another, for whoever waits for it. */
 export class Queue<Item> {
@@ -87,7 +87,7 @@ export async function openGateway(
   const server = createServer();
   const untaken = new Queue<string>();
   server.on("upgrade", (request, socket, head) => {
-    if (endpoint.upgrade?.(request, socket, head)) return;
+    if (endpoint.upgrade?.(request, socket as Socket, head)) return;
     untaken.put(request.url ?? "");
     socket.destroy();
   });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { local } from "../../../src/node/local/local.ts";
-import { createLocalPipe } from "../../../src/node/local/local-pipe.ts";
 import { describeTransport } from "../transport-contract.ts";
+import { local } from "./local.ts";
+import { createLocalPipe } from "./local-pipe.ts";
 
 describeTransport("the local transport", () => {
   const transport = local();

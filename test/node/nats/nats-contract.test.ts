@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe } from "vitest";
 import { nats } from "../../../src/node/nats/nats.ts";
-import { NatsServer } from "../../support/nats-server.ts";
+import { NatsServer } from "../../support/nats/nats-server.ts";
 import { describeTransport } from "../transport-contract.ts";
 import { openSockets } from "./open-sockets.ts";
 

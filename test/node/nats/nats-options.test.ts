@@ -1,6 +1,6 @@
 import type { NatsConnection } from "@nats-io/transport-node";
 import { describe, expect, test } from "vitest";
-import { isLoopbackHost } from "../../../src/core/loopback.ts";
+import { isLoopbackHost } from "../../../src/core/net/loopback.ts";
 import { BrokerLink } from "../../../src/node/nats/broker-link.ts";
 import { type NatsOptions, nats } from "../../../src/node/nats/nats.ts";
 import { natsSettings } from "../../../src/node/nats/nats-options.ts";
@@ -90,7 +90,10 @@ describe("nats()", () => {
       { authenticator: "short" },
       "cluster.authenticator must be an authenticator of @nats-io/transport-node, or a list of them, got string",
     ],
-    [{ url: "nats://a" }, 'cluster has unknown keys: "url"'],
+    [
+      { url: "nats://a" },
+      'cluster has unknown keys: "url" (allowed: "servers", "user", "pass", "token", "authenticator", "tls", "prefix", "signingKey", "bucket", "maxEntries", "readTimeoutMs", "replicas", "announceMs")',
+    ],
   ];
   test.each(faulty)("refuses %o", (options, fault) => {
     const faults = nats({ signingKey, ...(options as NatsOptions) }).gatewayFaults(withToken);

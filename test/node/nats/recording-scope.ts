@@ -1,6 +1,6 @@
-import { systemClock } from "../../../src/core/clock.ts";
-import type { Pipe, PipeReceiver } from "../../../src/node/pipe.ts";
-import type { TransportScope } from "../../../src/node/transport.ts";
+import { systemClock } from "../../../src/core/time/clock.ts";
+import type { TransportScope } from "../../../src/node/node-transport.ts";
+import type { Pipe, PipeReceiver } from "../../../src/node/wire/pipe.ts";
 
 /** How a pipe ended. */
 interface Ended {
@@ -54,6 +54,7 @@ export class RecordingScope implements TransportScope {
   readonly failures: unknown[] = [];
   /** Every end there has been. */
   readonly ends: RecordingEnd[] = [];
+  readonly #cutOffs: ((reason: string) => void)[] = [];
   readonly #came: RecordingEnd[] = [];
   #waiting: ((end: RecordingEnd) => void)[] = [];
 
@@ -68,6 +69,15 @@ export class RecordingScope implements TransportScope {
     if (waiting === undefined) this.#came.push(end);
     else waiting(end);
     return end;
+  }
+
+  cutOff(reason: string): void {
+    for (const hear of this.#cutOffs.splice(0)) hear(reason);
+  }
+
+  /** Resolves, with the reason, when the transport is cut off from now on. */
+  nextCutOff(): Promise<string> {
+    return new Promise((resolve) => this.#cutOffs.push(resolve));
   }
 
   fail(error: unknown): void {

@@ -3,13 +3,15 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { type KV, Kvm } from "@nats-io/kv";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { systemClock } from "../../../src/core/clock.ts";
-import { contentOf, EntrySigner, entryKey, entryOf, partKey } from "../../../src/node/nats/shared-entry.ts";
-import { NatsServer } from "../../support/nats-server.ts";
+import { systemClock } from "../../../src/core/time/clock.ts";
+import { nats } from "../../../src/node/nats/nats.ts";
+import { contentOf, EntrySigner, entryKey, entryOf, partKey } from "../../../src/node/pushes/shared-entry.ts";
+import { NatsServer } from "../../support/nats/nats-server.ts";
 import { recordEvents } from "../../support/record-events.ts";
 import { SimulatedClock } from "../../support/simulated-clock.ts";
 import { until } from "../../support/until.ts";
 import { openSockets } from "./open-sockets.ts";
+import { RecordingScope } from "./recording-scope.ts";
 import { pushOf, SharingGateway, signingKey } from "./sharing-gateway.ts";
 
 /** What a gateway of another version of gen-api could have signed. */
@@ -200,6 +202,116 @@ describe("gateways that share pushes over NATS", () => {
     using second = open("gateway@2", { ...systemClock, setTimeout, systemTime });
     await until(async () => (await keys()).length <= 0);
     expect(second.told).toEqual(["removed users users@b"]);
+  });
+
+  test("count what is there against maxEntries, not what was taken back, and say which option it is", async () => {
+    const options = { servers: server.url, maxEntries: 3 };
+    using first = new SharingGateway("gateway@1", options);
+    using second = new SharingGateway("gateway@2", options);
+    for (let node = 0; node < 10; node += 1) {
+      first.pushes.put(pushOf(`users@${node}`));
+      await Promise.all([first, second].map((gateway) => gateway.has(`users@${node}`, "1.0.0")));
+      expect(await first.pushes.remove("users", `users@${node}`)).toBe(true);
+      await until(() => first.present.size + second.present.size === 0);
+    }
+    for (const node of ["a", "b", "c"]) first.pushes.put(pushOf(node));
+    await until(() => second.present.size === 3);
+    using errors = recordEvents("node.transport.error");
+    first.pushes.put(pushOf("d"));
+    const error = { message: expect.stringContaining("More than 3 pushes, as many as the option maxEntries allows") };
+    expect(errors.messages.map(({ metadata }) => metadata)).toMatchObject([{ error }]);
+    second.pushes.put(pushOf("d"));
+    await until(() => first.refusals.length > 0);
+    expect(first.refusals).toEqual([
+      {
+        key: entryKey("users", "d"),
+        problem: "there are more than 3 entries, as many as the option maxEntries allows",
+      },
+    ]);
+    // Of those that were taken back as many are remembered. A minute, after which it looks, takes a tenth of a second.
+    const setTimeout = (run: () => void, ms: number) => systemClock.setTimeout(run, ms === 60_000 ? 100 : ms);
+    using third = new SharingGateway("gateway@3", options, { ...systemClock, setTimeout });
+    await until(async () => (await keys()).filter((key) => key.startsWith("entry.")).length === 7);
+    expect(third.present.size).toBe(3);
+  });
+
+  test("take back what they know to be there, and nothing else", async () => {
+    using first = open("gateway@1");
+    first.pushes.put(pushOf("users@b"));
+    await first.has("users@b", "1.0.0");
+    // A gateway that has not read the bucket knows of nothing there.
+    const blind = nats({ servers: server.url, signingKey }).openGateway(new RecordingScope("blind"));
+    blind.sharedPushes?.put(pushOf("users@c"));
+    await first.has("users@c", "1.0.0");
+    expect(await blind.sharedPushes?.remove("users", "users@b")).toBe(false);
+    expect(first.present.size).toBe(2);
+    blind.close();
+    expect(await first.pushes.remove("users", "users@b")).toBe(true);
+    await until(() => first.present.size === 1);
+    // That it is gone already is fine too.
+    expect(await first.pushes.remove("users", "users@b")).toBe(true);
+  });
+
+  test("do not take back later what they were to take back when the connection was lost", async () => {
+    using first = open("gateway@1");
+    first.pushes.put(pushOf("users@b"));
+    await first.has("users@b", "1.0.0");
+    await outsider.close();
+    const lost = first.scope.nextCutOff();
+    await server.signal("SIGSTOP");
+    const removal = first.pushes.remove("users", "users@b");
+    await lost;
+    await server.signal("SIGKILL");
+    expect(await removal).toBe(false);
+    expect(await first.pushes.remove("users", "users@b")).toBe(false);
+    await server.restart();
+    await attach();
+    using second = open("gateway@2");
+    await second.has("users@b", "1.0.0");
+  });
+
+  test("renew what they stand for, once for all of them, and tell of what nobody has renewed for a day", async () => {
+    // A minute, after which everything is read again, takes a tenth of a second.
+    const setTimeout = (run: () => void, ms: number) => systemClock.setTimeout(run, ms === 60_000 ? 100 : ms);
+    const at = (hours: number) => ({
+      ...systemClock,
+      setTimeout,
+      systemTime: () => Date.now() + hours * 60 * 60 * 1_000,
+    });
+    {
+      using gone = open("gone", at(0));
+      gone.pushes.put(pushOf("orphan"));
+      await gone.has("orphan", "1.0.0");
+    }
+    let hours = 0;
+    const clock = { ...at(0), systemTime: () => at(hours).systemTime() };
+    using first = open("gateway@1", clock);
+    using second = open("gateway@2", clock);
+    for (const gateway of [first, second]) gateway.pushes.put(pushOf("users@b"));
+    await Promise.all([first.has("users@b", "1.0.0"), second.has("users@b", "1.0.0")]);
+    const before = await lastChange();
+    hours = 7;
+    // A part and the entry; the other may have written the part too before it saw that.
+    await until(async () => (await lastChange()) >= before + 2);
+    hours = 25;
+    const orphaned = (gateway: SharingGateway) => gateway.told.includes("orphaned users orphan");
+    await until(() => orphaned(first) && orphaned(second));
+    await until(async () => (await lastChange()) >= before + 4);
+    expect(await lastChange()).toBeLessThanOrEqual(before + 6);
+    for (const { told } of [first, second]) expect(told).not.toContain("orphaned users users@b");
+    expect(await second.pushes.remove("users", "orphan")).toBe(true);
+    await until(() => !first.present.has("orphan"));
+    expect([...first.present.keys()]).toEqual(["users@b"]);
+  });
+
+  test("tell when all that was there has been told: at once where there is nothing", async () => {
+    using first = open("gateway@1");
+    await until(() => first.reads === 1);
+    for (let node = 0; node < 50; node += 1) first.pushes.put(pushOf(`users@${node}`));
+    await until(() => first.present.size === 50);
+    using second = open("gateway@2");
+    await until(() => second.reads > 0);
+    expect(second.present.size).toBe(50);
   });
 
   test("tell a receiver that comes later everything", async () => {
@@ -474,7 +586,7 @@ describe("gateways that share pushes over NATS", () => {
       await bucket.put(key, signer.sign(key, entry));
       using first = open("gateway@1");
       await until(() => first.refusals.length > 0);
-      expect(first.refusals[0]).toEqual({ key, problem: "it is of another service or node" });
+      expect(first.refusals[0]).toEqual({ key, problem: "it belongs to another service or node" });
     });
 
     test("keys that name no service and node; a flood of them is told once each and kept by nobody", async () => {

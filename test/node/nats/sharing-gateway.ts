@@ -1,8 +1,8 @@
-import type { AcceptedPush } from "../../../src/config/push.ts";
-import type { SharedPushes, SharedPushesReceiver } from "../../../src/config/shared-pushes.ts";
-import { systemClock } from "../../../src/core/clock.ts";
+import { systemClock } from "../../../src/core/time/clock.ts";
 import { type NatsOptions, nats } from "../../../src/node/nats/nats.ts";
-import type { GatewayEndpoint } from "../../../src/node/transport.ts";
+import type { GatewayEndpoint } from "../../../src/node/node-transport.ts";
+import type { AcceptedPush } from "../../../src/sync/push/push.ts";
+import type { SharedPushes, SharedPushesReceiver } from "../../../src/sync/push/shared-pushes.ts";
 import { until } from "../../support/until.ts";
 import { RecordingScope } from "./recording-scope.ts";
 
@@ -29,10 +29,14 @@ export class SharingGateway implements SharedPushesReceiver, Disposable {
   readonly present = new Map<string, AcceptedPush>();
   /** Everything that was told, in order: `shared users@b 1.0.0`. */
   readonly told: string[] = [];
+  /** How often all that was there has been told. */
+  reads = 0;
   readonly refusals: { readonly key: string; readonly problem: string }[] = [];
 
   constructor(name: string, options: NatsOptions, clock = systemClock) {
-    this.scope = Object.assign(new RecordingScope(name), { clock });
+    // A test that moves time says when repairs are due: without jitter.
+    const jitter = clock === systemClock ? {} : { random: () => 0.5 };
+    this.scope = Object.assign(new RecordingScope(name), { clock, ...jitter });
     this.endpoint = nats({ signingKey, ...options }).openGateway(this.scope);
     this.pushes = this.endpoint.sharedPushes as SharedPushes;
     this.pushes.watch(this);
@@ -50,6 +54,14 @@ export class SharingGateway implements SharedPushesReceiver, Disposable {
 
   refused(key: string, problem: string): void {
     this.refusals.push({ key, problem });
+  }
+
+  orphaned(service: string, node: string): void {
+    this.told.push(`orphaned ${service} ${node}`);
+  }
+
+  read(): void {
+    this.reads += 1;
   }
 
   /** Resolves when this push of the node is there. */

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { decodeName, encodeName, isInstance, nodePermissions, Subjects } from "../../../src/node/nats/subjects.ts";
+import { isInstance, nodePermissions, Subjects } from "../../../src/node/nats/subjects.ts";
+import { decodeName, encodeName } from "../../../src/node/wire/name-token.ts";
 
 /** Whether nats-server would match `subject` with `pattern`. */
 function matches(pattern: string, subject: string): boolean {

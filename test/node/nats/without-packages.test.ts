@@ -26,7 +26,7 @@ test("without its packages NATS says which to install, and all the rest of gen-a
     const program = `
       import { startGenApi } from "./dist/index.js";
       import { nats } from "./dist/node/nats/nats.js";
-      const runtime = await startGenApi({ listen: { port: 0 } });
+      const runtime = await startGenApi({ logger: false,  listen: { port: 0 } });
       await runtime.stop();
       const signingKey = "x".repeat(32);
       const faults = nats({ signingKey }).gatewayFaults({ hasToken: true });

@@ -1,0 +1,25 @@
+/** Takes the answer to a call. A second answer, or one after the caller gave up, has no effect. */
+export interface From<Reply> {
+  /** Answers. */
+  settle(reply: Reply): void;
+  /** Rejects. */
+  fail(error: unknown): void;
+}
+
+/**
+ * Answers a call, then or later (`GenServer.reply/2`).
+ *
+ * @example
+ * const waiting: From<string>[] = [];
+ * const door = fromGenServer({
+ *   init: () => undefined,
+ *   handleCall: { enter: (_state, _argument: undefined, from: From<string>) => (waiting.push(from), noReply) },
+ *   handleCast: { open: () => waiting.forEach((from) => reply(from, "come in")) },
+ * });
+ * const ref = await startChild(system.root, { id: "door", logic: door });
+ * setTimeout(() => cast(ref, "open"), 1);
+ * await call(ref, "enter"); // "come in"
+ */
+export function reply<Reply>(from: From<Reply>, value: Reply): void {
+  from.settle(value);
+}

@@ -1,0 +1,21 @@
+/** The stages of a request, in their order. */
+export type StageName =
+  | "resolve"
+  | "idempotency_key"
+  | "before_execute"
+  | "permission"
+  | "rate_limits"
+  | "nodes"
+  | "permission_callback"
+  | "repeat"
+  | "arguments"
+  | "execution"
+  | "after_execute";
+
+/** What a stage is configured to do, or would do. */
+export interface StageText {
+  /** For people. */
+  readonly summary: string;
+  /** For programs. Contains no argument values. */
+  readonly details: Readonly<Record<string, unknown>>;
+}

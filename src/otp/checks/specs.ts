@@ -1,0 +1,88 @@
+import { type AutoShutdown, type ChildSpec, significanceFault } from "../../actor/supervisor/child-spec.ts";
+import { libraryError } from "../../core/errors.ts";
+import {
+  anything,
+  type Check,
+  count,
+  fields,
+  milliseconds,
+  millisecondsOrInfinity,
+  must,
+  oneOf,
+  optional,
+  text,
+} from "./faults.ts";
+import { sameNameFault } from "./names.ts";
+
+const methods = ["transition", "getInitialSnapshot"] as const;
+
+const logic: Check = must(
+  "what fromGenServer, fromSupervisor, fromDynamicSupervisor, fromResource or an XState machine is",
+  (value) =>
+    methods.every(
+      (method) => typeof (value as Readonly<Record<string, unknown>> | null | undefined)?.[method] === "function",
+    ),
+);
+
+const isSpec = fields({
+  id: must(
+    "a non-empty string that is no whole number",
+    (id) => typeof id === "string" && id !== "" && !/^(0|[1-9]\d*)$/.test(id),
+  ),
+  logic,
+  input: anything,
+  name: optional(text),
+  restart: optional(oneOf("permanent", "transient", "temporary")),
+  shutdown: optional((value) =>
+    value === "brutal_kill" || millisecondsOrInfinity(value) === null
+      ? null
+      : (oneOf("brutal_kill", "infinity")(value) ?? "").replace(", got", " or a number of milliseconds, got"),
+  ),
+  significant: optional(must("true or false", (value) => typeof value === "boolean")),
+  type: optional(oneOf("worker", "supervisor")),
+});
+
+/** Checks one spec. @throws GenApiError `invalid_option` that names every wrong field */
+export function checkSpec(what: string, spec: unknown): ChildSpec {
+  refuse(what, spec, isSpec(spec));
+  return spec as ChildSpec;
+}
+
+/** Checks a supervisor's list of specs: each alone, that no two have the same id or name, and who may be significant. */
+export function checkSpecs(
+  what: string,
+  { children: specs, autoShutdown = "never" }: { readonly children: unknown; readonly autoShutdown?: AutoShutdown },
+): readonly ChildSpec[] {
+  if (!Array.isArray(specs)) {
+    const got = specs === undefined ? "nothing" : typeof specs;
+    throw libraryError("invalid_option", `${what}: children must be a list of child specs, got ${got}`);
+  }
+  const ids = new Set<string>();
+  for (const spec of specs) {
+    const checked = checkSpec(what, spec);
+    refuse(what, spec, significanceFault(checked, autoShutdown));
+    const { id } = checked;
+    if (ids.has(id)) throw libraryError("invalid_option", `${what}: two children have the id "${id}"`);
+    ids.add(id);
+  }
+  const fault = sameNameFault(specs);
+  if (fault !== null) throw libraryError("invalid_option", `${what}: ${fault}`);
+  return specs;
+}
+
+function refuse(what: string, spec: unknown, fault: string | null): void {
+  if (fault !== null) throw libraryError("invalid_option", `${what}: the child spec${named(spec)}: ${fault}`);
+}
+
+function named(spec: unknown): string {
+  const { id } = (spec ?? {}) as { id?: unknown };
+  return typeof id === "string" ? ` "${id}"` : "";
+}
+
+/** The options of a supervisor; {@link checkSpecs} looks at its children. */
+export const supervisorFields = {
+  strategy: optional(oneOf("one_for_one", "one_for_all", "rest_for_one")),
+  intensity: optional(fields({ maxRestarts: count(0), withinMs: milliseconds })),
+  autoShutdown: optional(oneOf("never", "any_significant", "all_significant")),
+  children: anything,
+};
