@@ -28,9 +28,9 @@ export function requestPayload(id: string, target: CallTarget, { version }: Call
   };
 }
 
-/** A new key for a call that may be sent again; undefined for any other. */
-export function newKey({ idempotent }: CallOptions): string | undefined {
-  if (idempotent !== true) return undefined;
+/** The key of a call that may be sent again, a new one unless it has its own; undefined for any other. */
+export function keyOf({ idempotent }: CallOptions): string | undefined {
+  if (idempotent !== true) return idempotent === false ? undefined : idempotent;
   // React Native has no crypto of its own.
   const random = () => Math.random().toString(36).slice(2);
   return globalThis.crypto?.randomUUID?.() ?? random() + random();

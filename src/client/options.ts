@@ -20,9 +20,11 @@ export interface CallOptions {
   readonly version?: string | undefined;
   /**
    * Whether the call may be sent again when its connection is lost before its result came: it gets a key, by which the
-   * gateway knows it again and does not run it twice. A client without a user id is not known again. @default false
+   * gateway knows it again and does not run it twice. A client without a user id is not known again. A text of 1 to 128
+   * bytes is the key itself, which the program keeps: another client of the same user, such as that of a page which was
+   * loaded anew, calls the same again and gets the same result, or the rest of the stream. @default false
    */
-  readonly idempotent?: boolean | undefined;
+  readonly idempotent?: boolean | string | undefined;
   /** Sends the call again when it has failed with `canRetry`; not streams. @default the client's */
   readonly retry?: RetryOptions | undefined;
   /**

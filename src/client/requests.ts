@@ -81,9 +81,12 @@ export class Requests implements UplinkListener {
     this.end(id);
   }
 
-  /** Sends what is about a request and needs no reply, if the gateway has the request. */
-  tell(id: string, event: string, fields: object = {}): void {
-    if (this.#pending.get(id)?.isSent) this.#uplink?.send(event, { request_id: id, ...fields }, null);
+  /**
+   * Sends what is about a request, if the gateway has the request.
+   * @param ref the id, if the requester wants the reply
+   */
+  tell(id: string, event: string, fields: object = {}, ref: string | null = null): void {
+    if (this.#pending.get(id)?.isSent) this.#uplink?.send(event, { request_id: id, ...fields }, ref);
   }
 
   onOpen(): void {

@@ -1,6 +1,6 @@
 import type { Response } from "../call/request/response.ts";
 import { retryDelay } from "./backoff.ts";
-import { type CallTarget, newKey, requestPayload } from "./call-target.ts";
+import { type CallTarget, keyOf, requestPayload } from "./call-target.ts";
 import { cancelled, watchEnding } from "./ending.ts";
 import { errorOfResponse, GenApiError } from "./gen-api-error.ts";
 import type { CallOptions } from "./options.ts";
@@ -89,7 +89,7 @@ export class ResultCall implements Requester {
   #send(): void {
     this.#attempts++;
     this.#isAccepted = false;
-    this.#key = newKey(this.#options);
+    this.#key = keyOf(this.#options);
     this.#id = this.#requests.start(this);
   }
 

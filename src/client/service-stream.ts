@@ -1,5 +1,5 @@
 import type { Response } from "../call/request/response.ts";
-import { type CallTarget, newKey, requestPayload } from "./call-target.ts";
+import { type CallTarget, keyOf, requestPayload } from "./call-target.ts";
 import { cancelled, watchEnding } from "./ending.ts";
 import { errorOfResponse, GenApiError } from "./gen-api-error.ts";
 import type { CallOptions } from "./options.ts";
@@ -48,7 +48,7 @@ export class ServiceStream implements Requester, AsyncIterableIterator<unknown, 
     this.#requests = requests;
     this.#target = target;
     this.#options = options;
-    this.#key = newKey(options);
+    this.#key = keyOf(options);
     const { signal } = options;
     if (signal?.aborted) {
       this.#unwatch = () => undefined;
@@ -104,6 +104,8 @@ export class ServiceStream implements Requester, AsyncIterableIterator<unknown, 
     const { seq = 0 } = response;
     // It comes again, as after a resumption that crossed with it.
     if (seq > 0 && seq <= this.#received) return;
+    // Another client has taken what comes before: it was acknowledged.
+    if (this.#received === 0 && seq > 1) this.#given = this.#consumed = this.#acknowledged = seq - 1;
     this.#received = seq;
     // The end has a result only if the function gave it one.
     if (response.has_more || response.result !== null) this.#give(response.result);
@@ -133,7 +135,9 @@ export class ServiceStream implements Requester, AsyncIterableIterator<unknown, 
     this.#hasBegun = true;
     this.#resumeToken = token;
     this.#alive = setInterval(() => {
-      if (this.#consumed < this.#received) this.#acknowledge();
+      // With a key another client may take it over, which the gateway tells only to whoever asks.
+      if (this.#key !== undefined) this.#acknowledge(this.#id);
+      else if (this.#consumed < this.#received) this.#acknowledge();
     }, aliveMs);
   }
 
@@ -144,9 +148,10 @@ export class ServiceStream implements Requester, AsyncIterableIterator<unknown, 
     if (this.#received > 0 && (this.#consumed - this.#acknowledged) * 2 >= window) this.#acknowledge();
   }
 
-  #acknowledge(): void {
+  /** @param ref see {@link Requests.tell} */
+  #acknowledge(ref?: string): void {
     this.#acknowledged = this.#consumed;
-    this.#requests.tell(this.#id, "ack", { seq: this.#consumed });
+    this.#requests.tell(this.#id, "ack", { seq: this.#consumed }, ref);
   }
 
   #refuse(): void {

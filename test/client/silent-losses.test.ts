@@ -1,4 +1,4 @@
-import { connect } from "gen-api/client";
+import { type CallOptions, connect } from "gen-api/client";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { FakeSocket } from "./fake-socket.ts";
 
@@ -17,10 +17,10 @@ const response = (requestId: unknown, fields: object) => ({
   ...fields,
 });
 
-async function stream(socket: FakeSocket) {
+async function stream(socket: FakeSocket, options: CallOptions = {}) {
   const client = connect(socket);
   socket.join();
-  const chunks = client.call("s", "ticks")[Symbol.asyncIterator]();
+  const chunks = client.call("s", "ticks", {}, options)[Symbol.asyncIterator]();
   const id = socket.sent[0]?.payload.request_id;
   const chunk = (seq: number) => socket.receive("api", response(id, { result: seq, seq }));
   socket.receive("api", response(id, { result: "init", resume_token: "token" }));
@@ -97,5 +97,39 @@ test("over the next socket a stream asks for what comes after what it has, and t
   chunk(3);
   const values = [await chunks.next(), await chunks.next(), await chunks.next()].map(({ value }) => value);
   expect(values).toEqual([1, 2, 3]);
+  client.close();
+});
+
+test("a stream that another client with its key has taken over ends: it asks whether it is still the client's own", async () => {
+  const socket = new FakeSocket();
+  const { client, chunks, chunk, id } = await stream(socket, { idempotent: "k1" });
+  expect(socket.sent[0]?.payload.idempotency_key).toBe("k1");
+  chunk(1);
+  expect(await chunks.next()).toEqual({ done: false, value: 1 });
+  const next = chunks.next();
+  const failed = expect(next).rejects.toMatchObject({ code: "disconnected", reason: "not_found", canRetry: true });
+  for (const answer of [
+    { status: "ok", response: {} },
+    { status: "error", response: { reason: "not_found" } },
+  ]) {
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(socket.sent.at(-1)).toMatchObject({ event: "ack", ref: id, payload: { seq: 1 } });
+    socket.receive("phx_reply", answer, String(id));
+  }
+  await failed;
+  client.close();
+});
+
+test("a stream that was taken over acknowledges by the numbers that its chunks have", async () => {
+  const socket = new FakeSocket();
+  const { client, chunks, chunk } = await stream(socket, { idempotent: "k1", window: 2 });
+  for (const seq of [17, 18]) {
+    chunk(seq);
+    expect(await chunks.next()).toEqual({ done: false, value: seq });
+  }
+  const next = chunks.next();
+  expect(acknowledgements(socket)).toEqual([17, 18]);
+  chunk(19);
+  await next;
   client.close();
 });

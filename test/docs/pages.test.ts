@@ -2,11 +2,15 @@ import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_pr
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
+import { bundle } from "../client/bundle.ts";
+import { ModelServer } from "../support/network/model-server.ts";
 import { connectRaw } from "../support/network/raw-client.ts";
+import { Chromium } from "../support/processes/chromium.ts";
 import { typescriptBlocks } from "./blocks.ts";
 
 // All pages are in one file, one after the other: their examples listen on the same port.
@@ -66,6 +70,11 @@ class Page {
     const { status, stdout, stderr } = spawnSync(command, args, { cwd: this.#folder, encoding: "utf8", env });
     if (status !== 0) throw new Error(`${command} ${args.join(" ")} ended with ${status}:\n${stdout}${stderr}`);
     return stdout;
+  }
+
+  /** A file that it compiled, for browsers. */
+  bundled(name: string): Promise<string> {
+    return bundle(join(this.#folder, name));
   }
 
   killAll(): void {
@@ -503,4 +512,68 @@ describe("of docs/client.md,", () => {
     expect((await gateway.lines.next()).value).toBe("listening on ws://127.0.0.1:4000/socket");
     expect(page.text).toContain(`It prints\n\n\`\`\`text\n${(await page.printed("program.js")).join("\n")}\n\`\`\``);
   });
+});
+
+describe("of docs/streaming-text.md,", () => {
+  const page = new Page("docs/streaming-text.md");
+  beforeAll(() => page.compile(), 60_000);
+  afterEach(() => page.killAll());
+  afterAll(() => page.delete());
+
+  test("the page, as it is written, shows tokens as they come, goes on when it is loaded anew, and stops the model", async () => {
+    await using model = await ModelServer.start();
+    await using chromium = await Chromium.start();
+    const [, html = ""] = /```html\n<!-- index\.html -->\n([\s\S]*?)```/.exec(page.text) ?? [];
+    const script = await page.bundled("page.js");
+    const files = createServer(({ url }, response) => {
+      const isScript = url === "/page.js";
+      response.setHeader("content-type", isScript ? "text/javascript" : "text/html").end(isScript ? script : html);
+    });
+    await new Promise<void>((resolve) => files.listen(5173, "localhost", resolve));
+    try {
+      const gateway = page.start("gateway.js", { MODEL_URL: model.url });
+      expect((await gateway.lines.next()).value).toBe("listening on ws://127.0.0.1:4000/socket");
+      const tab = await chromium.open("http://localhost:5173/");
+      const textOf = (id: string) => tab.evaluate<string>(`document.getElementById("${id}").textContent`);
+      const shows = (id: string) => expect.poll(() => textOf(id), { timeout: 20_000 });
+      const ask = (question: string) =>
+        tab.evaluate(
+          `document.getElementById("question").value = "${question}"; document.querySelector("button").click()`,
+        );
+
+      await ask("Who are you?");
+      expect(await model.asked()).toBe("Who are you?");
+      expect(await textOf("state")).toBe("Thinking …");
+      // Loaded anew before the first token, and in the middle.
+      await tab.reload();
+      await shows("state").toBe("Thinking …");
+      model.write("I am");
+      await shows("answer").toBe("I am");
+      for (let n = 0; n < 40; n++) model.write(` ${n}`);
+      await shows("answer").toMatch(/ 39$/);
+      await tab.reload();
+      await shows("answer").toMatch(/ 39$/);
+      // More than a window: the new page acknowledges where the old one left off.
+      for (let n = 40; n < 120; n++) model.write(` ${n}`);
+      model.write(" a model.");
+      await shows("answer").toMatch(/ 119 a model\.$/);
+      expect(await textOf("answer")).toBe(`I am ${Array.from({ length: 120 }, (_, n) => n).join(" ")} a model.`);
+      model.end();
+      await shows("state").toBe("Done.");
+      expect(model.requests).toBe(1);
+
+      await ask("And else?");
+      expect(await model.asked()).toBe("And else?");
+      model.write("Nothing");
+      await shows("answer").toBe("Nothing");
+      await tab.evaluate('document.getElementById("stop").click()');
+      await model.left();
+      await shows("state").toBe("Stopped.");
+      gateway.child.kill("SIGTERM");
+      expect(await once(gateway.child, "exit")).toEqual([0, null]);
+    } finally {
+      files.close();
+      files.closeAllConnections();
+    }
+  }, 120_000);
 });

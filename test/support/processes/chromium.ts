@@ -99,6 +99,13 @@ export class Page {
     await loaded;
   }
 
+  /** As its reader does. */
+  async reload(): Promise<void> {
+    const loaded = new Promise<void>((resolve) => this.#events.set("Page.loadEventFired", resolve));
+    await this.command("Page.reload");
+    await loaded;
+  }
+
   /** The value of an expression in the page; that of a promise when it has one. */
   async evaluate<Value>(expression: string): Promise<Value> {
     const { result, exceptionDetails } = (await this.command("Runtime.evaluate", {
