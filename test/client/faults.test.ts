@@ -34,7 +34,7 @@ const answers = async (client: TestClient) => expect(await client.api.test.add({
 
 describe("no call is left pending, and the next one is answered, when", () => {
   test("the gateway is killed", async () => {
-    using client = openClient(gateway.url);
+    using client = openClient(gateway.url, { waitMs: 100_000 });
     const calls = await underWay(client);
     await gateway.kill();
     await areLost(calls);
@@ -151,7 +151,7 @@ describe("what waits is told, when", () => {
 });
 
 test("a gateway that drains answers what runs; what comes then waits for the next one", async () => {
-  using client = openClient(gateway.url);
+  using client = openClient(gateway.url, { waitMs: 100_000 });
   await answers(client);
   const running = client.api.test.slow({ ms: 500 });
   const stream = client.api.test.quiet()[Symbol.asyncIterator]();

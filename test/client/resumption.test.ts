@@ -99,7 +99,7 @@ test("a stream that ended while its client was away gives its last chunks, then 
 });
 
 test("a stream whose gateway is gone is told so by the next one", async () => {
-  using client = openClient(gateway.url);
+  using client = openClient(gateway.url, { waitMs: 100_000 });
   const chunks = client.api.test.ticks({ ms: 20 })[Symbol.asyncIterator]();
   await chunks.next();
   const loop = async () => {
