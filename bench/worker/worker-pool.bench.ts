@@ -77,6 +77,7 @@ function poolVariant(inFlight: number, asking: WorkerCall["identity"]): () => nu
     readonly version = null;
     readonly module = module;
     readonly moduleName = module;
+    readonly ofService = false;
     readonly function = "echo";
     readonly args = [message];
     readonly identity = asking;

@@ -34,6 +34,7 @@ function openStream(pool: WorkerPool, name: string, chunk: (running: RunningStre
     version: null,
     module,
     moduleName: module,
+    ofService: false,
     function: name,
     args: [],
     identity: null,
@@ -68,7 +69,7 @@ async function sample(name: string, streams: number): Promise<void> {
 /** Memory before and after so many streams whose client reads nothing, in MB. */
 async function stopped(): Promise<void> {
   const pool = openPool();
-  await pool.verify({ module, moduleName: module, function: "chunks" });
+  await pool.verify({ module, moduleName: module, function: "chunks", ofService: false });
   const collect = globalThis.gc as () => void;
   collect();
   const before = process.memoryUsage();

@@ -43,6 +43,7 @@ export class Attempt implements CallCarrier {
   readonly module: string;
   readonly moduleName: string;
   readonly function: string;
+  readonly ofService: boolean;
   readonly main: LoadedFunction | null;
   readonly isCast: boolean;
   readonly args: readonly unknown[];
@@ -78,6 +79,7 @@ export class Attempt implements CallCarrier {
     this.module = target.module;
     this.moduleName = target.moduleName;
     this.function = target.function;
+    this.ofService = target.ofService;
     this.main = target.main;
     this.isCast = target.isCast;
     this.args = args;

@@ -72,6 +72,7 @@ export class StreamCall implements CallCarrier {
   readonly module: string;
   readonly moduleName: string;
   readonly function: string;
+  readonly ofService: boolean;
   readonly target: CallTarget;
   readonly args: readonly unknown[];
   readonly identity: RequestIdentity | null;
@@ -110,6 +111,7 @@ export class StreamCall implements CallCarrier {
     this.module = target.module;
     this.moduleName = target.moduleName;
     this.function = target.function;
+    this.ofService = target.ofService;
     this.target = target;
     this.args = args;
     this.identity = identity;

@@ -15,8 +15,8 @@ type Called = Pick<Mfa, "module" | "function">;
 export function allowedPlace(called: Called, { modules, mfaAllowlist }: ModuleAllowlist): FunctionPlace | null {
   const { module: moduleName, function: name } = called;
   const isAllowed = mfaAllowlist === null || mfaAllowlist.has(moduleName) || mfaAllowlist.has(`${moduleName}.${name}`);
-  const module = isAllowed ? modules.urlOf(moduleName, name) : undefined;
-  return module === undefined ? null : { module, moduleName, function: name };
+  const found = isAllowed ? modules.find(moduleName, name) : null;
+  return found === null ? null : { module: found.url, moduleName, function: name, ofService: found.ofService };
 }
 
 /**

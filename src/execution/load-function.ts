@@ -15,6 +15,8 @@ export interface FunctionPlace {
   readonly moduleName: string;
   /** The function's name in the module. */
   readonly function: string;
+  /** Whether it is a handler of the service `moduleName`, which the program has: nothing else of this name is meant. */
+  readonly ofService: boolean;
 }
 
 /**
@@ -56,7 +58,10 @@ export function holdsHandlers(value: unknown): value is HandlerHolder {
  *
  * 1. the handler of a `defineService` service that has the module's name,
  * 2. a function of this name,
- * 3. the handler of any other service.
+ * 3. the handler of any other service, unless one has the module's name.
+ *
+ * A handler of a service that the program has is only the first: were it not exported, another's code would run under
+ * its permissions and limits.
  *
  * @param importing imports the module, which errors call by its URL
  * @throws GenApiError `module_unreadable` when the import fails; `function_missing` when there is no such function, or
@@ -107,18 +112,23 @@ function holderIn(scope: object, name: string): HandlerHolder | null {
 
 /** The function, or why there is none. */
 function findFunction({ scopes, holders }: Exports, place: FunctionPlace): ServiceFunction | string {
-  const { module, moduleName, function: name } = place;
+  const { module, moduleName, function: name, ofService } = place;
   const ofName = handlersOf(holders, name, (holder) => holder.service === moduleName);
   const handler = ofName[0];
   if (ofName.length > 1) {
     return `The module ${module} exports several services "${moduleName}" with a function "${name}": give one another key, and \`requestType: "${name}"\``;
   }
   if (handler !== undefined) return handler.run;
+  if (ofService) {
+    const problem = `does not export the service "${moduleName}" with a function "${name}", so that threads cannot find it`;
+    return `The module ${module} ${problem}: export it, alone or in its default export; the module exports ${listed(scopes, holders)}`;
+  }
   for (let at = 0; at < scopes.length; at++) {
     const value = own(scopes[at] as object, name);
     if (typeof value === "function") return value as ServiceFunction;
   }
-  const ofOthers = handlersOf(holders, name, (holder) => holder.service !== moduleName);
+  const isService = holders.some(({ service }) => service === moduleName);
+  const ofOthers = isService ? [] : handlersOf(holders, name, () => true);
   const other = ofOthers[0];
   if (other === undefined)
     return `The module ${module} has no function "${name}"; it exports ${listed(scopes, holders)}`;

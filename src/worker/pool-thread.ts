@@ -368,8 +368,8 @@ export class PoolThread implements TaskThread, Watched {
     while (this.#defined <= number) this.#define(this.#functions[this.#defined++] as PoolFunction);
   }
 
-  #define({ number, module, moduleName, function: name }: PoolFunction): void {
-    this.#put(op.define, 0, number, module, moduleName, name);
+  #define({ number, module, moduleName, function: name, ofService }: PoolFunction): void {
+    this.#put(op.define, number, module, moduleName, name, ofService);
   }
 
   readonly #respond = (number: number, response: string | null, isLast: boolean): void => {

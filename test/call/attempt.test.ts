@@ -27,7 +27,15 @@ function open({ timeoutMs = 1_000 as number | null, run = (_attempt: Attempt): v
     },
     onAttemptThrew: (thrown: unknown) => void log.push(`threw ${(thrown as Error).message}`),
   };
-  const target = { module: "m", moduleName: "m", function: "f", main: null, isCast: false, timeoutMs };
+  const target = {
+    module: "m",
+    moduleName: "m",
+    function: "f",
+    ofService: false,
+    main: null,
+    isCast: false,
+    timeoutMs,
+  };
   const name = { service: "s", requestType: "f", version: null };
   const attempt = new Attempt(name, target, [], null, null, { share: hostShare, depth: 0 }, 1_000, owner);
   const executor: Executor = {

@@ -1,4 +1,4 @@
-import { type FunConfigInput, type GatewayOptions, startGenApi } from "gen-api";
+import { type FunConfigInput, type GatewayOptions, type Service, startGenApi } from "gen-api";
 import { beforeAll, describe, expect, test } from "vitest";
 import { keep, startGateway, startNode } from "../support/cluster.ts";
 
@@ -110,6 +110,48 @@ describe("two services of one file each run their own function,", () => {
     await expect(call(gateway, "failing", "run")).rejects.toMatchObject({ code: "unavailable" });
     expect(await call(gateway, "working", "run")).toBe("works");
     expect(gateway.diagnostics.pools()[0]?.openCircuits).toMatchObject([{ moduleName: "failing", function: "run" }]);
+  });
+});
+
+describe("a service that its file does not export is refused, whatever else of that name the file has:", () => {
+  const file = fileOf("unexported-services.js");
+  let services: Record<string, Service>;
+  beforeAll(async () => {
+    ({ services } = await importFile("unexported-services.js"));
+  });
+
+  const refusal = (service: string, name: string) => ({
+    code: "function_missing",
+    message: expect.stringMatching(
+      `unexported-services\\.js does not export the service "${service}" with a function "${name}", so that threads cannot find it: export it`,
+    ),
+  });
+
+  test.each([
+    ["another service's function", "accounts", "list"],
+    ["another service's function, of a service whose module the host names", "given", "list"],
+    ["an exported function", "reports", "details"],
+  ])("%s", async (_what, name, requestType) => {
+    const service = services[name] as Service;
+    const { functions } = service;
+    const onMain = { ...service, functions: functions.map((each) => ({ ...each, runOn: "main" as const })) };
+    Object.defineProperty(onMain, Symbol.for("gen-api.service-handlers"), { value: true });
+    for (const each of [service, onMain]) {
+      const modules = { given: file };
+      await expect(start({ modules, functions: [each, services.exported as Service] })).rejects.toMatchObject(
+        refusal(name, requestType),
+      );
+      const node = startNode([await startGateway()], { name: "n@1", modules, functions: [each] });
+      await expect(node).rejects.toMatchObject(refusal(name, requestType));
+    }
+  });
+
+  test("and so is a callback by the name of a service that has none of that name, though another of the file has", async () => {
+    const file = fileOf("two-services.js");
+    const misnamed = configOf("x", "two.list", { permissionCallback: "users.only_of_accounts" });
+    await expect(start({ modules: { two: file, users: file }, functions: [misnamed] })).rejects.toMatchObject({
+      code: "function_missing",
+    });
   });
 });
 

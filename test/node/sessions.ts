@@ -117,6 +117,7 @@ const target = {
   version: "1.0.0",
   module: "users",
   moduleName: "users",
+  ofService: false,
   function: "getUser",
   args: [] as unknown[],
   identity: null,

@@ -14,7 +14,7 @@ export function fixture(name: string): string {
 
 /** A function of a module that has no other name than its URL. */
 export function placeOf(module: string, name: string): FunctionPlace {
-  return { module, moduleName: module, function: name };
+  return { module, moduleName: module, function: name, ofService: false };
 }
 
 /** Opens a pool; `await using` closes it. */

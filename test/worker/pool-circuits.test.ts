@@ -25,7 +25,7 @@ function open() {
   };
   const options = { circuitBreakerThreshold: 2, circuitBreakerCooldownMs: cooldownMs };
   const circuits = new PoolCircuits(options, telemetry as unknown as PoolTelemetry);
-  const called = new PoolFunctions().get({ module: "file:///m.js", moduleName: "m", function: "f" });
+  const called = new PoolFunctions().get({ module: "file:///m.js", moduleName: "m", function: "f", ofService: false });
   const taskOf = (of: PoolFunction = called, isVerification = false) =>
     ({ function: of, target: { service: "s", requestType: of.function }, trial: null, isVerification }) as PoolTask;
   /** Opens the function's circuit. */
@@ -126,7 +126,7 @@ describe("a pool's circuits", () => {
   test("are each function's own", () => {
     const { circuits, fail, taskOf } = open();
     fail();
-    const other = new PoolFunctions().get({ module: "file:///m.js", moduleName: "m", function: "g" });
+    const other = new PoolFunctions().get({ module: "file:///m.js", moduleName: "m", function: "g", ofService: false });
     expect(circuits.admits(taskOf(other))).toBe(true);
     circuits.succeeded(taskOf(other));
     circuits.close();
@@ -135,7 +135,7 @@ describe("a pool's circuits", () => {
 
 test("A pool knows a function by its module's name, its file and its own name", () => {
   const functions = new PoolFunctions();
-  const place = { module: "file:///m.js", moduleName: "m", function: "f" };
+  const place = { module: "file:///m.js", moduleName: "m", function: "f", ofService: false };
   const first = functions.get(place);
   expect(functions.get({ ...place })).toBe(first);
   for (const other of [

@@ -222,6 +222,7 @@ describe("a module whose function was verified", () => {
         version: null,
         module,
         moduleName: module,
+        ofService: false,
         args: [],
         identity: null,
       };

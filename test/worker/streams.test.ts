@@ -40,6 +40,7 @@ function open(
     version: null,
     module,
     moduleName: module,
+    ofService: false,
     function: name,
     args,
     identity: withInfo ? identity : null,

@@ -109,7 +109,7 @@ async function targetOf(
   // Only the node itself knows its modules and functions.
   if (nodes !== "local") {
     const { module, function: name } = mfa;
-    return { module, moduleName: module, function: name, main: null, isCast, timeoutMs };
+    return { module, moduleName: module, function: name, ofService: false, main: null, isCast, timeoutMs };
   }
   const place = placeOf(mfa, deps);
   const main = runOn === "main" ? await deps.mainFunctions.load(place) : null;

@@ -48,6 +48,8 @@ export abstract class Served implements Numbered, ServedFunction {
   readonly module: string;
   readonly moduleName: string;
   readonly function: string;
+  /** Only the node's own modules tell. */
+  readonly ofService = false;
   readonly service: string;
   readonly requestType: string;
   readonly version: string | null;

@@ -57,6 +57,7 @@ export function callNode(
       module,
       moduleName: module,
       function: name,
+      ofService: false,
       args,
       identity: null,
       trace: null,

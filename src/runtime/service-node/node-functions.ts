@@ -120,6 +120,7 @@ class ThreadTarget implements WorkerTarget {
   readonly module: string;
   readonly moduleName: string;
   readonly function: string;
+  readonly ofService: boolean;
   readonly args: readonly unknown[];
   readonly identity: RequestIdentity | null;
   readonly share: Share;
@@ -134,6 +135,7 @@ class ThreadTarget implements WorkerTarget {
     this.module = place.module;
     this.moduleName = place.moduleName;
     this.function = place.function;
+    this.ofService = place.ofService;
     this.args = target.args;
     this.identity = target.identity;
     this.share = target.share ?? hostShare;

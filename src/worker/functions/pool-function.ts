@@ -36,17 +36,18 @@ export class PoolFunctions {
     const before = this.all.filter(({ module }) => modules.has(module));
     for (const replaced of before) {
       const { number, module, moduleName, function: name } = replaced;
+      const renewed: PoolFunction = { ...replaced, breaker: null };
       replaced.isReplaced = true;
-      const renewed: PoolFunction = { number, module, moduleName, function: name, breaker: null, isReplaced: false };
       this.all[number] = renewed;
       this.#modules.get(moduleName)?.get(module)?.set(name, renewed);
     }
     return before;
   }
 
-  #add({ module, moduleName, function: name }: FunctionPlace): PoolFunction {
+  #add({ module, moduleName, function: name, ofService }: FunctionPlace): PoolFunction {
     const number = this.all.length;
-    const added: PoolFunction = { number, module, moduleName, function: name, breaker: null, isReplaced: false };
+    const place = { module, moduleName, function: name, ofService };
+    const added: PoolFunction = { number, ...place, breaker: null, isReplaced: false };
     const files = this.#modules.get(moduleName) ?? new Map<string, Map<string, PoolFunction>>();
     this.#modules.set(moduleName, files);
     const functions = files.get(module) ?? new Map<string, PoolFunction>();

@@ -57,10 +57,11 @@ export function threadLoop({ port, cells, maxOutputBytesPerSecond }: ThreadStart
         nested.responded(slot, entries[at + 2] as string | null, entries[at + 3] as boolean);
         break;
       case op.define:
-        functions.define(entries[at + 2] as number, {
-          module: entries[at + 3] as string,
-          moduleName: entries[at + 4] as string,
-          function: entries[at + 5] as string,
+        functions.define(slot, {
+          module: entries[at + 2] as string,
+          moduleName: entries[at + 3] as string,
+          function: entries[at + 4] as string,
+          ofService: entries[at + 5] as boolean,
         });
         break;
       case op.preload:

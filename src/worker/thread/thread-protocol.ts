@@ -30,7 +30,7 @@ export const op = {
   cancel: 3,
   /** A stream's consumer has taken chunks: [slot, how many]. */
   grant: 4,
-  /** Defines a function's number: [0, function, module URL, module name, name]. */
+  /** Defines a function: [number, module URL, module name, name, ofService]. */
   define: 5,
   /** Write the number to the pong cell: [number]. */
   ping: 6,

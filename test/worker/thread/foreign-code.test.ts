@@ -58,7 +58,15 @@ test("a function that breaks the iterators of lists, Maps and Sets breaks nothin
   const waits = start(pool, "never", [], { module, identity });
   const chunks: string[] = [];
   await new Promise((ended, failed) => {
-    const target = { service: "test", requestType: "x", version: null, module, moduleName: module, function: "count" };
+    const target = {
+      service: "test",
+      requestType: "x",
+      version: null,
+      module,
+      moduleName: module,
+      function: "count",
+      ofService: false,
+    };
     const running = pool.stream({
       ...target,
       args: [100],

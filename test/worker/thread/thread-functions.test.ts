@@ -37,7 +37,8 @@ function open(...places: string[]) {
   };
   const outbox = new ThreadOutbox(port as unknown as MessagePort, cells);
   const functions = new ThreadFunctions(outbox, new ThreadMarks(cells), () => undefined);
-  for (const [number, module] of places.entries()) functions.define(number, { module, moduleName: "m", function: "f" });
+  for (const [number, module] of places.entries())
+    functions.define(number, { module, moduleName: "m", function: "f", ofService: false });
   const begun: string[] = [];
   /** The pool sends a call in `slot`. */
   const call = (slot: number, number: number, name: string) => {

@@ -54,8 +54,8 @@ describe("a thread of which too much is unread", () => {
     );
     const { numbers } = viewCells(buffer);
     const send = (...entries: unknown[]): void => port1.postMessage(entries);
-    send(op.define, 0, 0, fixture("functions.mjs"), "functions", "longText");
-    send(op.define, 0, 1, fixture("functions.mjs"), "functions", "never");
+    send(op.define, 0, fixture("functions.mjs"), "functions", "longText", false);
+    send(op.define, 1, fixture("functions.mjs"), "functions", "never", false);
     return {
       port: port1,
       send,
