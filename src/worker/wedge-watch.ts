@@ -71,9 +71,13 @@ export class WedgeWatch {
     this.#judged = judged;
   }
 
-  /** Pings the thread, unless a ping is pending, and judges it after the grace time. */
+  /**
+   * Pings the thread and judges it after the grace time, unless it still owes the answer to a ping. An answered one does
+   * not count: what holds the thread may have begun behind it.
+   */
   probe(): void {
-    if (this.#timer !== null) return;
+    if (this.#timer !== null && this.#thread.pong !== this.#pings) return;
+    this.stop();
     this.#pings = (this.#pings + 1) | 0;
     this.#thread.ping(this.#pings);
     this.#wait();

@@ -120,7 +120,8 @@ describe("the circuit breaker of a function", () => {
   test("opens after so many failures in a row, and leaves other functions alone", async () => {
     await using pool = openPool({ circuitBreakerThreshold: 3 });
     for (let i = 0; i < 3; i++) await failure(pool, "broken");
-    expect(pool.status().openCircuits).toEqual([{ ...placeOf(fixture("functions.mjs"), "broken"), isRefusing: true }]);
+    const { module, moduleName, function: name } = placeOf(fixture("functions.mjs"), "broken");
+    expect(pool.status().openCircuits).toEqual([{ module, moduleName, function: name, isRefusing: true }]);
     const refused = start(pool, "broken");
     expect(refused.answers).toBe(1);
     expect(await refused.outcome).toMatchObject({ error: { code: "unavailable" }, begun: false });

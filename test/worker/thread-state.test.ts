@@ -56,6 +56,20 @@ test("A thread is pinged once until it is judged, then anew; a watch that is sto
   watch.stop();
 });
 
+test("A thread that has answered and then stands still is pinged anew by the next probe, not after the grace of the first", () => {
+  const clock = new SimulatedClock();
+  const pings: number[] = [];
+  const thread = { pong: 0, progress: 0, ping: (number: number) => void pings.push(number) };
+  const verdicts: string[] = [];
+  const watch = new WedgeWatch(thread, clock, 1_000, (verdict) => verdicts.push(verdict));
+  watch.probe();
+  thread.pong = 1;
+  clock.advance(10);
+  watch.probe();
+  clock.advance(1_000);
+  expect([pings, verdicts, clock.pending]).toEqual([[1, 2], ["wedged"], 0]);
+});
+
 describe("what a thread may write", () => {
   test("is as much as a second brings, at once, and no more until time has passed", () => {
     const rate = new ByteRate(1_000, 0);
