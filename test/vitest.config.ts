@@ -13,6 +13,8 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    // Long enough for a busy machine: what a poll waits for comes, or the test has failed.
+    expect: { poll: { timeout: 15_000 } },
     // An unhandled rejection or error anywhere fails the run.
     dangerouslyIgnoreUnhandledErrors: false,
   },

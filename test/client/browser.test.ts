@@ -1,30 +1,16 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { Chromium, type Page } from "../support/processes/chromium.ts";
+import { LossyNetwork } from "../support/network/lossy-network.ts";
+import type { Page } from "../support/processes/chromium.ts";
 import { GatewayProcess } from "../support/processes/gateway-process.ts";
-import { bundle } from "./bundle.ts";
+import { PageServer } from "./page-server.ts";
 
-const root = new URL("../..", import.meta.url).pathname;
-let pages: Server;
-let chromium: Chromium;
+let pages: PageServer;
 let gateway: GatewayProcess;
 
 beforeAll(async () => {
-  const code = await bundle(join(root, "test/fixtures/client/page.js"));
-  pages = createServer((request, response) => {
-    const isScript = request.url === "/page.js";
-    response.setHeader("content-type", isScript ? "text/javascript" : "text/html");
-    response.end(isScript ? code : '<!doctype html><script type="module" src="/page.js"></script>');
-  });
-  await new Promise<void>((resolve) => pages.listen(0, "127.0.0.1", resolve));
-  chromium = await Chromium.start();
+  pages = await PageServer.start();
 }, 120_000);
-afterAll(async () => {
-  await chromium[Symbol.asyncDispose]();
-  pages.close();
-});
+afterAll(() => pages[Symbol.asyncDispose]());
 
 // Its pages come from another port.
 const startGateway = (port = 0) => GatewayProcess.start({ port }, "client/gateway.js");
@@ -33,7 +19,7 @@ beforeEach(async () => {
 });
 afterEach(() => gateway[Symbol.asyncDispose]());
 
-const openPage = () => chromium.open(`http://127.0.0.1:${(pages.address() as AddressInfo).port}/?port=${gateway.port}`);
+const openPage = () => pages.open(gateway.port);
 const status = (page: Page) => page.evaluate<string>("client.status");
 const chunks = (page: Page) => page.evaluate<number>("ticks.chunks.length");
 const pending = "globalThis.pending = codeOf(client.call('test', 'wait')); 0";
@@ -64,18 +50,6 @@ describe("in a browser", () => {
     await expect.poll(() => page.evaluate("ticks.end")).toBe("disconnected");
   });
 
-  test("a loop that takes a chunk every 200 ms holds an endless function within its window", async () => {
-    const page = await openPage();
-    await page.evaluate("runSlowly(); 0");
-    const ahead = async () => {
-      const made = await page.evaluate<number>("client.call('test', 'made')");
-      return made - (await page.evaluate<number>("slow.taken"));
-    };
-    await expect.poll(() => page.evaluate("slow.taken"), { timeout: 10_000 }).toBeGreaterThan(20);
-    expect(await ahead()).toBeLessThanOrEqual(33);
-    await page.evaluate("slow.isOver = true; 0");
-  });
-
   test("a page that is frozen while its gateway dies settles what was pending when it goes on", async () => {
     const page = await openPage();
     expect(await page.evaluate("add(1, 2)")).toBe(3);
@@ -101,18 +75,26 @@ describe("in a browser", () => {
     expect(await page.evaluate("add(1, 2)")).toBe(3);
   });
 
-  test("offline, and online again: nothing is left pending", async () => {
-    const page = await openPage();
-    expect(await page.evaluate("add(1, 2)")).toBe(3);
+  test("offline, and online again: nothing is left pending, what is called meanwhile waits, and a stream goes on", async () => {
+    await using network = await LossyNetwork.open(gateway.port);
+    const page = await pages.open(network.port);
+    await page.evaluate("runTicks(); 0");
+    await expect.poll(() => chunks(page)).toBeGreaterThan(3);
     await page.evaluate(pending);
     await page.command("Network.enable");
     const conditions = { latency: 0, downloadThroughput: -1, uploadThroughput: -1 };
     await page.command("Network.emulateNetworkConditions", { offline: true, ...conditions });
-    await gateway.kill();
+    expect(await page.evaluate("navigator.onLine")).toBe(false);
+    // The browser's emulation leaves sockets open: nobody tells the page that its own is dead.
+    network.lose("in");
     expect(await page.evaluate("pending")).toBe("disconnected");
-    gateway = await startGateway(gateway.port);
     const waiting = page.evaluate("add(2, 2)");
+    const before = await chunks(page);
+    network.heal();
     await page.command("Network.emulateNetworkConditions", { offline: false, ...conditions });
     expect(await waiting).toBe(4);
+    await expect.poll(() => chunks(page)).toBeGreaterThan(before + 20);
+    const ticks = await page.evaluate<number[]>("ticks.chunks");
+    expect(ticks).toEqual(ticks.map((_, n) => n + 1));
   });
 });

@@ -2,6 +2,7 @@ import { GenApiError } from "gen-api/client";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { LossyNetwork } from "../support/network/lossy-network.ts";
 import { GatewayProcess } from "../support/processes/gateway-process.ts";
+import { NodeProcess } from "../support/processes/node-process.ts";
 import { openClient, reaches, type TestClient } from "./open-client.ts";
 
 const startGateway = (port = 0) => GatewayProcess.start({ port }, "client/gateway.js");
@@ -50,6 +51,24 @@ describe("no call is left pending, and the next one is answered, when", () => {
     await areLost(calls);
     await gateway.kill("SIGCONT");
     await answers(client);
+  });
+
+  test("the service node is killed that runs them", async () => {
+    const startNode = () => NodeProcess.start({ name: "a", gateways: [gateway.nodeUrl] });
+    await using node = await startNode();
+    await node.connected();
+    using client = openClient(gateway.url);
+    const call = client.call("remote", "holds", { text: "lost" });
+    await node.noted("lost began");
+    const loop = async () => {
+      for await (const _ of client.call("remote", "endless")) if (node.process.signalCode === null) await node.kill();
+    };
+    const lost = { code: "unavailable", canRetry: true };
+    await Promise.all([expect(loop()).rejects.toMatchObject(lost), expect(call).rejects.toMatchObject(lost)]);
+    expect(client.status).toBe("open");
+    await using next = await startNode();
+    await next.connected();
+    expect(await client.call("remote", "node")).toBe("a");
   });
 
   test.each(["in", "out"] as const)("the network swallows what goes %s", async (way) => {

@@ -7,9 +7,12 @@ type Services = [typeof service];
 /** A client of the test service, which is closed with its test. */
 export interface TestClient extends Client<Services>, Disposable {}
 
+// On a busy machine the next gateway takes its time.
+const waitMs = 60_000;
+
 /** A client as programs have it; Node 20 has no WebSocket of its own. */
 export function openClient(url: string, options: ConnectOptions = {}): TestClient {
-  const client = connect<Services>(url, { transport: WebSocket, params: { user_id: "1" }, ...options });
+  const client = connect<Services>(url, { transport: WebSocket, params: { user_id: "1" }, waitMs, ...options });
   return Object.defineProperty(client as TestClient, Symbol.dispose, { value: () => client.close() });
 }
 
