@@ -22,7 +22,7 @@ const layers = [
     node: [["message-pack"], ["wire"], ["greeting", "asks", "pushes"], ["calls"], ["."], ["link", "nats"]],
   },
   { call: [["functions", "request"], ["nested", "resume", "idempotency"], ["."], ["stages"], ["host"]] },
-  { diagnostics: [["."]], socket: [["inbound"], ["outbound", "handshake"], ["channels"], ["."]] },
+  { diagnostics: [["."]], socket: [["inbound"], ["outbound", "handshake"], ["channels"], ["pushes"], ["."]] },
   { admin: [["."]] },
   { runtime: [["options"], ["api", "program"], ["gateway", "service-node"], ["."]] },
 ];

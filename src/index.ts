@@ -71,6 +71,8 @@ export type { QueryParams } from "./socket/handshake/query-params.ts";
 export type { ConnectRequest, SocketOptions } from "./socket/handshake/socket-options.ts";
 export type { ListenAddress } from "./socket/http-server.ts";
 export type { FrameLimit } from "./socket/inbound/frame-limit.ts";
+export type { PushTarget } from "./socket/pushes/push-targets.ts";
+export type { BroadcastOptions, PushOptions } from "./socket/pushes/pushes.ts";
 
 // Limits
 
@@ -119,7 +121,7 @@ export type { Diagnostics } from "./diagnostics/diagnostics.ts";
 export type { EventLoopStatistics } from "./diagnostics/event-loop.ts";
 export type { Health, HealthCode, HealthReason } from "./diagnostics/health.ts";
 export type { InspectedStage, RequestInspection } from "./diagnostics/inspect-request.ts";
-export type { ReloadTotals, Statistics } from "./diagnostics/statistics.ts";
+export type { PushTotals, ReloadTotals, Statistics } from "./diagnostics/statistics.ts";
 export type { OpenCircuit, WorkerPoolStatus } from "./worker/worker-pool-options.ts";
 
 // Telemetry

@@ -22,7 +22,7 @@ import { EventLoopMonitor } from "./event-loop.ts";
 import { type Health, healthOf } from "./health.ts";
 import { inspectRequest, type RequestInspection } from "./inspect-request.ts";
 import { type Pools, poolStatus } from "./pool-status.ts";
-import { type ReloadTotals, type Statistics, totalOf } from "./statistics.ts";
+import { type PushTotals, type ReloadTotals, type Statistics, totalOf } from "./statistics.ts";
 
 /** The parts of its gateway that {@link GatewayDiagnostics} reads. */
 export interface DiagnosticsDeps {
@@ -40,6 +40,7 @@ export interface DiagnosticsDeps {
   readonly pools: Pools;
   readonly counts: RequestCounts;
   reloads(): ReloadTotals;
+  pushes(): PushTotals;
   readonly running: RunningCalls;
   readonly connections: { readonly size: number; readonly opened: number };
   streams(): Statistics["streams"];
@@ -109,6 +110,7 @@ export class GatewayDiagnostics implements Diagnostics {
       nodes: states,
       functions: functionTable.count,
       reloads: this.#deps.reloads(),
+      pushes: this.#deps.pushes(),
       restarts: this.#deps.restarted().reduce((sum, { restarts }) => sum + restarts, 0),
       eventLoop: this.#eventLoop.statistics,
       memory: { rss, heapUsed },

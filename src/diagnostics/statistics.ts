@@ -11,6 +11,18 @@ export interface ReloadTotals {
   readonly failed: number;
 }
 
+/** Pushes and broadcasts since the gateway started. */
+export interface PushTotals {
+  /** Those that were taken. */
+  readonly accepted: number;
+  /** Those that were refused, because too much waited to be sent. */
+  readonly refused: number;
+  /** The messages to clients that they became. */
+  readonly deliveries: number;
+  /** Those that are not sent to everybody yet, and the bytes of memory that they hold. */
+  readonly waiting: { readonly count: number; readonly bytes: number };
+}
+
 /** Totals of a gateway since it started, and current values. */
 export interface Statistics {
   /** The gateway's name. */
@@ -47,6 +59,8 @@ export interface Statistics {
   readonly nodes: { readonly up: number; readonly leaving: number; readonly down: number };
   /** Registered functions; each version counts. */
   readonly functions: number;
+  /** Pushes and broadcasts of the host. */
+  readonly pushes: PushTotals;
   /** Reloads of services since the gateway started. */
   readonly reloads: ReloadTotals;
   /** Restarts of the actors that are now in the tree. */

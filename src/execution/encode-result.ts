@@ -15,38 +15,39 @@ const maxPathLength = 200;
  * is refused, that has a `toJSON`, or whose JSON shows an object without fields: to look for them in every result would
  * cost as much as to encode it.
  *
+ * @param subject what the value is, for messages
  * @throws whatever JSON.stringify throws (a cycle, too many levels), or GenApiError `internal` where the value holds a
  * BigInt, a Map, bytes or the like, or the text is longer than `maxBytes` of UTF-8
  */
-export function encodeResult(value: unknown, maxBytes: number): string {
+export function encodeResult(value: unknown, maxBytes: number, subject = "result"): string {
   try {
-    return encoded(value, maxBytes);
+    return encoded(value, maxBytes, subject);
   } catch (thrown) {
     hearPromises(value);
     throw thrown;
   }
 }
 
-function encoded(value: unknown, maxBytes: number): string {
-  const json = jsonOf(value);
+function encoded(value: unknown, maxBytes: number, subject: string): string {
+  const json = jsonOf(value, subject);
   // A UTF-16 unit takes at most 3 bytes of UTF-8: only texts near the limit are counted exactly.
   if (json.length * 3 > maxBytes && builtIns.byteLength(json) > maxBytes) {
     throw libraryError(
       "internal",
-      `The result is ${builtIns.byteLength(json)} bytes of JSON, at most ${maxBytes} are allowed`,
+      `The ${subject} is ${builtIns.byteLength(json)} bytes of JSON, at most ${maxBytes} are allowed`,
     );
   }
   const loss = lostIn(value, json);
-  if (loss !== null) throw libraryError("internal", messageOf(loss));
+  if (loss !== null) throw libraryError("internal", messageOf(loss, subject));
   return json;
 }
 
-function jsonOf(value: unknown): string {
+function jsonOf(value: unknown, subject: string): string {
   try {
     return builtIns.stringify(convertsItself(value) ? heardConversion(value) : value) ?? "null";
   } catch (thrown) {
     const loss = bigIntIn(value);
-    throw loss === null ? thrown : libraryError("internal", messageOf(loss), { cause: thrown });
+    throw loss === null ? thrown : libraryError("internal", messageOf(loss, subject), { cause: thrown });
   }
 }
 
@@ -70,10 +71,10 @@ function heardConversion(value: Convertible): Convertible {
   };
 }
 
-function messageOf({ path, what }: Loss): string {
+function messageOf({ path, what }: Loss, subject: string): string {
   const name = path.join(".");
   const shown = name.length > maxPathLength ? `${name.slice(0, maxPathLength)}…` : name;
-  const where = path.length === 0 ? "The result" : `The result's "${shown}"`;
-  const instead = deps.has(what) ? ', or give the function responseType "stream"' : "";
-  return `${where} is ${what}: JSON cannot hold it; return an object, a list, a text or a finite number${instead}`;
+  const where = path.length === 0 ? `The ${subject}` : `The ${subject}'s "${shown}"`;
+  const instead = subject === "result" && deps.has(what) ? ', or give the function responseType "stream"' : "";
+  return `${where} is ${what}: JSON cannot hold it; ${subject === "result" ? "return" : "use"} an object, a list, a text or a finite number${instead}`;
 }

@@ -20,6 +20,8 @@ export const countedEvents = [
   "supervisor.child.restart",
   "cluster.lost",
   "node.down",
+  "push.send",
+  "push.refuse",
   "config.push",
   "config.pull.stop",
   "loop.held",
@@ -51,6 +53,8 @@ export class EventMetrics {
   readonly #clusterLosses;
   readonly #nodesLost;
   readonly #nodeCallsLost;
+  readonly #sent;
+  readonly #deliveries;
   readonly #pushes;
   readonly #pulls;
   readonly #loopHeld;
@@ -86,6 +90,8 @@ export class EventMetrics {
     );
     this.#nodesLost = family.counter("node_downs_total", "Service nodes that went or were lost");
     this.#nodeCallsLost = family.counter("node_calls_lost_total", "Calls that such nodes had");
+    this.#sent = family.counter("pushes_total", "Pushes and broadcasts of the host", ["kind", "outcome"]);
+    this.#deliveries = family.counter("push_deliveries_total", "Messages to clients that they became", ["kind"]);
     this.#pushes = family.counter("config_pushes_total", "Pushes of functions by service nodes", ["outcome"]);
     this.#pulls = family.counter("config_pulls_total", "Pulls of functions from service nodes", ["outcome"]);
     this.#loopHeld = family.counter(
@@ -146,6 +152,13 @@ export class EventMetrics {
       }
       case "supervisor.child.restart":
         this.#restarts.inc({ supervisor: message.metadata.supervisor });
+        break;
+      case "push.send":
+        this.#sent.inc({ kind: message.metadata.kind, outcome: "sent" });
+        this.#deliveries.inc({ kind: message.metadata.kind }, message.measurements.receivers);
+        break;
+      case "push.refuse":
+        this.#sent.inc({ kind: message.metadata.kind, outcome: "refused" });
         break;
       case "cluster.lost":
         this.#clusterLosses.inc();

@@ -31,6 +31,7 @@ export function defineGauges(family: MetricFamily, source: () => MetricsSource |
     "Streams that run and wait for their clients to come back",
     ({ streams }) => streams.detached,
   );
+  value("pushes_waiting_bytes", "Memory of pushes that are not sent yet", ({ pushes }) => pushes.waiting.bytes);
   value("functions", "Registered functions, versions counted one by one", ({ functions }) => functions);
 
   family.gauge("rate_limiter_keys", "Values that the rate limiter counts requests of", ["kind"], (set) => {

@@ -2,6 +2,8 @@
 export interface GatewayReadings {
   /** Requests in progress. */
   readonly requests: { readonly inFlight: number };
+  /** Pushes and broadcasts that are not sent yet. */
+  readonly pushes: { readonly waiting: { readonly bytes: number } };
   /** Running streams, and those of them that wait for their clients to come back. */
   readonly streams: { readonly open: number; readonly detached: number };
   /** Open client sockets. */

@@ -1,9 +1,11 @@
 import type { Socket } from "node:net";
+import { Groups } from "../core/groups.ts";
 import { networkOf } from "../core/net/ip-address.ts";
 import type { Clock } from "../core/time/clock.ts";
 import { closeCodes } from "../protocol/channel-events.ts";
 import type { Connection } from "./connection.ts";
 import type { ResolvedSocketOptions } from "./handshake/socket-options.ts";
+import type { PushTarget } from "./pushes/push-targets.ts";
 
 interface Watched {
   /** Bytes received at the last sweep that saw new ones, and its time. Whole milliseconds: V8 boxes fractions. */
@@ -21,6 +23,9 @@ export class ConnectionTable {
   readonly #clock: Clock;
   readonly #options: ResolvedSocketOptions;
   readonly #watched = new Map<Connection, Watched>();
+  /** By the `id` and the `userId` that `connect` gave them. */
+  readonly #byId = new Groups<string, Connection>();
+  readonly #byUser = new Groups<string, Connection>();
   /** The admitted sockets, and the networks under which they count. */
   readonly #admitted = new Map<Socket, string>();
   readonly #perNetwork = new Map<string, number>();
@@ -74,7 +79,9 @@ export class ConnectionTable {
   }
 
   add(connection: Connection): void {
-    const { expiresAt } = connection.socket.assigns;
+    const { expiresAt, id, userId } = connection.socket.assigns;
+    if (id) this.#byId.add(id, connection);
+    if (userId) this.#byUser.add(userId, connection);
     this.#watched.set(connection, {
       bytesReceived: connection.bytesReceived,
       heardAt: Math.round(this.#clock.now()),
@@ -83,7 +90,15 @@ export class ConnectionTable {
   }
 
   delete(connection: Connection): void {
+    const { id, userId } = connection.socket.assigns;
+    if (id) this.#byId.delete(id, connection);
+    if (userId) this.#byUser.delete(userId, connection);
     this.#watched.delete(connection);
+  }
+
+  /** The open ones of one client. */
+  of(target: PushTarget): Connection[] {
+    return "id" in target ? this.#byId.of(target.id) : this.#byUser.of(target.userId);
   }
 
   /** The open ones. */
@@ -96,7 +111,7 @@ export class ConnectionTable {
    * @returns how many it closed
    */
   disconnect(id: string): number {
-    const named = [...this.#watched.keys()].filter((connection) => connection.socket.assigns.id === id);
+    const named = this.#byId.of(id);
     for (const connection of named) connection.close(closeCodes.goingAway, "disconnected");
     return named.length;
   }

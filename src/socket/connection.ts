@@ -3,7 +3,7 @@ import { closeCodes, events, socketTopic } from "../protocol/channel-events.ts";
 import type { Message } from "../protocol/message.ts";
 import { telemetryEvent } from "../telemetry/telemetry.ts";
 import type { ChannelSocket } from "./channels/channel.ts";
-import type { ConnectionIdentity } from "./channels/joined-channel.ts";
+import type { ConnectionIdentity, JoinedChannel } from "./channels/joined-channel.ts";
 import type { SocketContext } from "./channels/socket-context.ts";
 import { type ConnectionOwner, type HeldMessages, Topics } from "./channels/topics.ts";
 import { frameCosts } from "./inbound/frame-limit.ts";
@@ -59,6 +59,11 @@ export class Connection implements MemoryHolder, OutboundListener, HeldMessages,
   /** Unique among the connections of this gateway. */
   get id(): string {
     return this.socket.id;
+  }
+
+  /** Its joined channels, in the order in which they were joined. */
+  get channels(): readonly JoinedChannel[] {
+    return this.topics.channels;
   }
 
   /** How this side began to close, once it did. */

@@ -87,6 +87,8 @@ const known: Record<EventName, true> = {
   "admin.refuse": true,
   "admin.exception": true,
   "idempotency.evict": true,
+  "push.send": true,
+  "push.refuse": true,
   "stream.start": true,
   "stream.stop": true,
   "stream.detach": true,

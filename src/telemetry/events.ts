@@ -54,6 +54,14 @@ interface StreamIdentity {
   version: string | null;
 }
 
+interface PushNames {
+  gateway: string;
+  kind: "broadcast" | "push";
+  /** Null: the topic that each socket joined first. */
+  topic: string | null;
+  event: string;
+}
+
 interface ResumableIdentity {
   gateway: string;
   request_id: string;
@@ -468,6 +476,11 @@ export interface TelemetryEvents {
   "admin.refuse": Event<{ system_time: number }, { gateway: string; address: string; status: number; reason: string }>;
   /** An admin endpoint failed; its client learned no more than that. */
   "admin.exception": Event<{ system_time: number }, { gateway: string; path: string; error: Error }>;
+
+  /** A push or broadcast of the host was sent to `receivers` sockets; `bytes` is the length of its JSON. */
+  "push.send": Event<{ receivers: number; bytes: number }, PushNames>;
+  /** A push or broadcast was refused, because too much waits to be sent. */
+  "push.refuse": Event<{ bytes: number }, PushNames>;
 
   "stream.start": Event<{ system_time: number }, StreamIdentity>;
   /** `error_code` is null after an orderly end. */

@@ -2,6 +2,7 @@ import { Writable } from "node:stream";
 import { InFlight } from "../../src/call/request/running-calls.ts";
 import { hostShare } from "../../src/core/fair/share.ts";
 import { SharedBudget } from "../../src/core/fair/shared-budget.ts";
+import { Groups } from "../../src/core/groups.ts";
 import { serializerV2 } from "../../src/protocol/serializer-v2.ts";
 import { type ChannelOptions, resolveChannel } from "../../src/socket/channels/channel.ts";
 import type { JoinedChannel } from "../../src/socket/channels/joined-channel.ts";
@@ -57,6 +58,7 @@ export function fakeConnection(
     clock,
     channels: channels.map(resolveChannel),
     requests: { handle: () => undefined, resume: () => "not_found" as const },
+    members: new Groups<string, JoinedChannel>(),
     options: resolved,
     turns: new Turns(),
     spentBudgets: new SpentBudgets(resolved.frameLimit),

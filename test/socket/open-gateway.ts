@@ -4,9 +4,11 @@ import { fromDynamicSupervisor } from "../../src/actor/supervisor/dynamic-superv
 import { type System, startSystem } from "../../src/actor/system.ts";
 import type { Caller, ReplyTo, RequestHandler } from "../../src/call/request/caller.ts";
 import { SharedBudget } from "../../src/core/fair/shared-budget.ts";
+import { Groups } from "../../src/core/groups.ts";
 import type { Clock } from "../../src/core/time/clock.ts";
 import { systemClock } from "../../src/core/time/clock.ts";
 import { type ChannelOptions, resolveChannel } from "../../src/socket/channels/channel.ts";
+import type { JoinedChannel } from "../../src/socket/channels/joined-channel.ts";
 import type { SocketContext } from "../../src/socket/channels/socket-context.ts";
 import { ConnectionTable } from "../../src/socket/connection-table.ts";
 import { type SocketOptions, socketDefaults } from "../../src/socket/handshake/socket-options.ts";
@@ -31,6 +33,7 @@ export class Gateway implements AsyncDisposable {
   readonly system: System;
   readonly listener: Listener;
   readonly table: ConnectionTable;
+  readonly members = new Groups<string, JoinedChannel>();
   /** What its sockets hold together. */
   readonly memory: SocketMemory;
   readonly handled: Handled[] = [];
@@ -55,6 +58,7 @@ export class Gateway implements AsyncDisposable {
       clock,
       channels: channels.map(resolveChannel),
       requests,
+      members: this.members,
       options: resolved,
       turns: new Turns(),
       spentBudgets: new SpentBudgets(resolved.frameLimit),

@@ -10,6 +10,8 @@ import type { Diagnostics } from "../../diagnostics/diagnostics.ts";
 import type { ActorRef } from "../../otp/actor-ref.ts";
 import type { RateLimiterApi } from "../../policy/rate-limiter/rate-limiter-api.ts";
 import type { ListenAddress } from "../../socket/http-server.ts";
+import type { PushTarget } from "../../socket/pushes/push-targets.ts";
+import type { BroadcastOptions, PushOptions } from "../../socket/pushes/pushes.ts";
 import type { PushedService } from "../../sync/push/config-pusher.ts";
 import type { PushOutcome } from "../../sync/push/push.ts";
 import type { Reloaded, ReloadOptions } from "../options/reload-options.ts";
@@ -58,6 +60,25 @@ export interface Gateway extends AsyncDisposable {
    * @throws GenApiError as {@link call}
    */
   stream<Chunk = unknown>(request: HostRequest, options?: HostCallOptions): AsyncGenerator<Chunk, void, void>;
+  /**
+   * Sends a message to everybody who has joined a topic of this gateway: `channel.on(event, …)` of their clients gets
+   * the payload. It returns at once. Each receiver gets it at most once, and the messages of one topic in their order; a
+   * client that does not read its messages loses its socket.
+   *
+   * @param event none of `phx_*`, `cancel`, `stop_stream`, `ack`, `resume` and the channel's own event
+   * @param payload any JSON value, at most `socket.maxPushBytes`. @default {}
+   * @throws GenApiError `invalid_option` for a wrong argument; `not_found` if no channel has such a topic; `unavailable`
+   * while too much waits to be sent
+   */
+  broadcast(topic: string, event: string, payload?: unknown, options?: BroadcastOptions): void;
+  /**
+   * Sends a message to every socket of one client, once to each: on the topic of the options, else on the one that the
+   * socket joined first. Sockets without such a topic, and clients without sockets, get nothing. It returns at once.
+   *
+   * @param target the `id` or the `userId` that `connect` gave
+   * @throws GenApiError as {@link broadcast}
+   */
+  push(target: PushTarget, event: string, payload?: unknown, options?: PushOptions): void;
   /**
    * Closes (1001) every connection to which `connect` gave this `id`.
    * @returns how many it closed

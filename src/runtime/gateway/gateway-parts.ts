@@ -21,6 +21,7 @@ import type { StreamCall } from "../../call/stream-call.ts";
 import { FunctionTable } from "../../config/function-table.ts";
 import { libraryError } from "../../core/errors.ts";
 import { SharedBudget } from "../../core/fair/shared-budget.ts";
+import { Groups } from "../../core/groups.ts";
 import type { Clock } from "../../core/time/clock.ts";
 import { Deadlines } from "../../core/time/deadlines.ts";
 import { GatewayDiagnostics } from "../../diagnostics/gateway-diagnostics.ts";
@@ -33,12 +34,14 @@ import type { RateLimiterOptions } from "../../policy/rate-limiter/rate-limiter-
 import type { NodeSelectorRef } from "../../policy/selection/node-selector.actor.ts";
 import { functionKeyOf, NodeSelector } from "../../policy/selection/node-selector.ts";
 import { resolveChannel } from "../../socket/channels/channel.ts";
+import type { JoinedChannel } from "../../socket/channels/joined-channel.ts";
 import { ConnectionTable } from "../../socket/connection-table.ts";
 import { drainSockets } from "../../socket/drainer.ts";
 import { Turns } from "../../socket/inbound/flow-turns.ts";
 import { SocketMemory } from "../../socket/inbound/socket-memory.ts";
 import { SpentBudgets } from "../../socket/inbound/spent-budgets.ts";
 import { createListener, type Listener } from "../../socket/listener.actor.ts";
+import { Pushes } from "../../socket/pushes/pushes.ts";
 import { ConfigCache } from "../api/config-cache.ts";
 import { gatewayActors } from "../options/actor-names.ts";
 import { modulesOf } from "../options/given-functions.ts";
@@ -58,6 +61,7 @@ export class GatewayParts {
   readonly pipeline: Pipeline;
   readonly hostCalls: HostCalls;
   readonly connections: ConnectionTable;
+  readonly pushes: Pushes;
   readonly diagnostics: GatewayDiagnostics;
   readonly handleProbe: Probes;
   readonly metricsSource: MetricsSource;
@@ -166,11 +170,13 @@ export class GatewayParts {
       compile,
     });
     const channels = options.channels.map(resolveChannel);
+    const members = new Groups<string, JoinedChannel>();
     const context = {
       gateway: name,
       clock,
       channels,
       requests: this.pipeline,
+      members,
       options: socket,
       turns: new Turns(),
       spentBudgets: new SpentBudgets(socket.frameLimit),
@@ -178,6 +184,13 @@ export class GatewayParts {
       requestBudget: new SharedBudget(socket.maxRequestBytesInSum),
     };
     this.connections = new ConnectionTable(clock, socket);
+    this.pushes = new Pushes({
+      gateway: name,
+      channels,
+      members,
+      connectionsOf: (target) => this.connections.of(target),
+      maxPushBytes: socket.maxPushBytes,
+    });
     this.diagnostics = new GatewayDiagnostics({
       gateway: name,
       clock,
@@ -194,6 +207,7 @@ export class GatewayParts {
       counts: this.#counts,
       running: this.running,
       connections: this.connections,
+      pushes: () => this.pushes.totals,
       streams: () => ({
         open: this.#openStreams(),
         started: this.#streamCount,

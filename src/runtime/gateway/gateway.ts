@@ -19,6 +19,8 @@ import { shareNames } from "../../otp/process-names.ts";
 import type { RateLimiterApi } from "../../policy/rate-limiter/rate-limiter-api.ts";
 import { noticeMs } from "../../socket/drainer.ts";
 import type { ListenAddress } from "../../socket/http-server.ts";
+import type { PushTarget } from "../../socket/pushes/push-targets.ts";
+import type { BroadcastOptions, PushOptions } from "../../socket/pushes/pushes.ts";
 import { ConfigPusher } from "../../sync/push/config-pusher.ts";
 import type { PushOutcome } from "../../sync/push/push.ts";
 import type { ConfigCache } from "../api/config-cache.ts";
@@ -128,6 +130,14 @@ class RunningGateway implements Gateway {
 
   stream<Chunk>(request: HostRequest, options?: HostCallOptions): AsyncGenerator<Chunk, void, void> {
     return this.#parts.hostCalls.stream(request, options);
+  }
+
+  broadcast(topic: string, event: string, payload?: unknown, options?: BroadcastOptions): void {
+    this.#parts.pushes.broadcast(topic, event, payload, options);
+  }
+
+  push(target: PushTarget, event: string, payload?: unknown, options?: PushOptions): void {
+    this.#parts.pushes.push(target, event, payload, options);
   }
 
   disconnect(id: string): number {

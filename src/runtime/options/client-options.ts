@@ -46,6 +46,7 @@ const socketObject = z.strictObject({
   maxChannels: positive.default(socketDefaults.maxChannels),
   maxRequestsInFlight: positive.default(socketDefaults.maxRequestsInFlight),
   maxRequestBytesInFlight: positive.default(socketDefaults.maxRequestBytesInFlight),
+  maxPushBytes: positive.default(socketDefaults.maxPushBytes),
   maxRequestBytesInSum: positive.default(socketDefaults.maxRequestBytesInSum),
   maxStreamsInFlight: positive.default(socketDefaults.maxStreamsInFlight),
   maxBufferedBytes: positive.default(socketDefaults.maxBufferedBytes),

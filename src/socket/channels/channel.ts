@@ -101,7 +101,7 @@ export function resolveChannel(options: ChannelOptions): ChannelDefinition {
  * Phoenix's rule (Phoenix.Socket.channel/3): an exact topic, or every topic that begins with the text before a final
  * `*`.
  */
-function topicMatcher(pattern: string): (topic: string) => boolean {
+export function topicMatcher(pattern: string): (topic: string) => boolean {
   const star = pattern.indexOf("*");
   if (pattern === "" || (star !== -1 && star !== pattern.length - 1)) {
     throw libraryError(

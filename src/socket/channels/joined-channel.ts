@@ -7,8 +7,10 @@ import type { Claims, TraceContext } from "../../core/request-info.ts";
 import type { ReplyStatus } from "../../protocol/channel-events.ts";
 import type { Message, Ref } from "../../protocol/message.ts";
 import type { ChannelEncoder, Serializer } from "../../protocol/serializer.ts";
+import type { Assigns } from "../handshake/assigns.ts";
 import type { FrameBudget } from "../inbound/frame-limit.ts";
 import type { Outbound } from "../outbound/outbound.ts";
+import type { SharedFrame } from "../outbound/text-frame.ts";
 import type { ChannelDefinition, ChannelSocket } from "./channel.ts";
 import type { EventFunction } from "./channel-events.ts";
 
@@ -124,6 +126,25 @@ export class JoinedChannel implements Caller, Resource {
   get calls(): RunningCalls {
     this.#calls ??= new RunningCalls(this.#identity.inFlight);
     return this.#calls;
+  }
+
+  get assigns(): Assigns {
+    return this.#identity.socket.assigns;
+  }
+
+  get serializer(): Serializer {
+    return this.#identity.serializer;
+  }
+
+  /** Sends a message that was encoded for many sockets. */
+  sendFrame(frame: SharedFrame): void {
+    if (this.isJoined) this.outbound.sendFrame(frame);
+  }
+
+  /** Sends an event of its own accord; `payload` is JSON. */
+  pushEvent(event: string, payload: string): void {
+    if (!this.isJoined) return;
+    this.outbound.send(this.serializer.encode(this.joinRef, null, this.topic, event, payload));
   }
 
   get encoder(): ChannelEncoder {

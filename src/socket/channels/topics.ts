@@ -325,6 +325,7 @@ export class Topics implements PayloadLimit {
       const held = claims ?? this.#identity.socket.assigns.claims ?? noClaims;
       const channel = new JoinedChannel(this.#joins, message, join.definition, this.#identity, this.#outbound, held);
       this.#topics.set(topic, channel);
+      this.#context.members.add(topic, channel);
       this.#owner?.startChannel(channel);
     }
     if (joinEvent.active) {
@@ -369,6 +370,7 @@ export class Topics implements PayloadLimit {
   #remove(channel: JoinedChannel): boolean {
     if (this.#topics.get(channel.topic) !== channel) return false;
     this.#topics.delete(channel.topic);
+    this.#context.members.delete(channel.topic, channel);
     channel.close();
     return true;
   }

@@ -55,6 +55,8 @@ export interface SocketOptions {
    * client that reconnects, recognised by its user id or else by its network, continues with the points it had left.
    */
   readonly frameLimit?: FrameLimit;
+  /** The largest payload of a push or broadcast of the host's, bytes of JSON. @default 1_048_576 */
+  readonly maxPushBytes?: number;
   /** How long a client may send no byte before its socket is closed with 1002, milliseconds. @default 60_000 */
   readonly idleTimeoutMs?: number;
   /** How long a client may take to send its upgrade request, milliseconds; only with `listen`. @default 10_000 */
@@ -119,6 +121,7 @@ export const socketDefaults: ResolvedSocketOptions = {
   frameLimit: frameLimitDefaults,
   maxFragments: 1_024,
   maxBufferedChunks: 4_096,
+  maxPushBytes: 1024 * 1024,
   idleTimeoutMs: 60_000,
   upgradeTimeoutMs: 10_000,
   connectTimeoutMs: 10_000,

@@ -1,5 +1,5 @@
 import type { OpenSocket } from "./open-socket.ts";
-import { textFrameHeader } from "./text-frame.ts";
+import { type SharedFrame, textFrameHeader } from "./text-frame.ts";
 
 // Unread bytes beyond which streams pause, at most half of the limit that closes the socket.
 const maxReadyBytes = 262_144;
@@ -57,12 +57,26 @@ export class Outbound {
     const header = textFrameHeader(bytes);
     // As many bytes as characters: all of it is ASCII.
     if (bytes === text.length) this.#latin1 += header + text;
-    else {
-      this.#before ??= [];
-      this.#before.push(this.#latin1 + header, Buffer.from(text));
-      this.#latin1 = "";
-    }
-    this.#gatheredBytes += header.length + bytes;
+    else this.#gather(this.#latin1 + header, Buffer.from(text));
+    this.#gathered(header.length + bytes);
+  }
+
+  /** As {@link send}, for a message to many sockets, which was encoded once for all of them. */
+  sendFrame(frame: SharedFrame): void {
+    if (typeof frame === "string") this.#latin1 = this.#latin1 === "" ? frame : this.#latin1 + frame;
+    else this.#gather(this.#latin1, frame);
+    this.#gathered(frame.length);
+  }
+
+  #gather(before: string, data: Buffer): void {
+    this.#before ??= [];
+    if (before !== "") this.#before.push(before);
+    this.#before.push(data);
+    this.#latin1 = "";
+  }
+
+  #gathered(bytes: number): void {
+    this.#gatheredBytes += bytes;
     if (this.#gatheredBytes >= gatherBytes) this.flush();
     else if (!this.#isScheduled) {
       this.#isScheduled = true;

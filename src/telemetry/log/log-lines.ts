@@ -169,6 +169,8 @@ export const logLines: { readonly [Name in EventName]: LogLine<Name> } = {
   "node.transport.error": { level: "warn", message: "Transport between gateways and nodes does not work" },
   "admin.refuse": { level: "warn", message: "Admin request was refused" },
   "admin.exception": { level: "error", message: "Admin request failed" },
+  "push.refuse": { level: "warn", message: "A push was refused: too much waits to be sent" },
+  "push.send": { level: "debug", message: "A push was sent" },
   "idempotency.evict": { level: "debug", message: "Kept Responses were dropped before their time" },
   "stream.start": { level: "debug", message: "Stream started" },
   "stream.stop": { level: "debug", message: "Stream ended" },
