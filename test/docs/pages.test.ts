@@ -443,6 +443,17 @@ describe("of docs/reloading.md,", () => {
   });
 });
 
+describe("of docs/pushes.md,", () => {
+  const pushes = new Page("docs/pushes.md");
+  beforeAll(() => pushes.compile(), 60_000);
+  afterAll(() => pushes.delete());
+
+  test("the program, as it is written, prints what the page says", async () => {
+    const lines = await pushes.printed("rooms.js");
+    expect(pushes.text).toContain(`It prints\n\n\`\`\`text\n${lines.join("\n")}\n\`\`\``);
+  });
+});
+
 describe("of docs/telemetry.md,", () => {
   const page = new Page("docs/telemetry.md");
   beforeAll(() => page.compile(), 60_000);

@@ -1,25 +1,23 @@
+import { once } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import { type Gateway, type GatewayOptions, GenApiError, startGenApi } from "gen-api";
 import { Socket } from "phoenix";
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import WebSocket from "ws";
 import { keep } from "../support/cluster.ts";
 import { urlOf } from "../support/gateway.ts";
 import { connectRaw, type RawClient } from "../support/network/raw-client.ts";
 import { recordEvents } from "../support/record-events.ts";
 
-async function start(options: GatewayOptions = {}): Promise<Gateway> {
-  return keep(
-    await startGenApi({
-      logger: false,
-      listen: { port: 0 },
-      socket: { connect: ({ params }) => ({ userId: String(params.user ?? ""), id: `session:${params.user}` }) },
-      channels: [{ topic: "room:*", event: "api" }, { topic: "api" }],
-      workerPool: { threads: 1 },
-      ...options,
-    }),
-  );
-}
+const options: GatewayOptions = {
+  logger: false,
+  listen: { port: 0 },
+  socket: { connect: ({ params }) => ({ userId: String(params.user ?? ""), id: `session:${params.user}` }) },
+  channels: [{ topic: "room:*", event: "api" }, { topic: "api" }],
+  workerPool: { threads: 1 },
+};
+
+const start = async (): Promise<Gateway> => keep(await startGenApi(options));
 
 const open = (gateway: Gateway, user: string, vsn = "2.0.0") =>
   connectRaw(`${urlOf(gateway)}/websocket?vsn=${vsn}&user=${user}`);
@@ -66,18 +64,33 @@ describe("a broadcast", () => {
 
   test("comes in the frames of the client's own version of the protocol", async () => {
     const gateway = await start();
-    const messages: unknown[] = [];
-    for (const vsn of ["1.0.0", "2.0.0"]) {
-      const socket = new Socket(urlOf(gateway), { transport: WebSocket as never, vsn, params: { user: "x" } } as never);
-      socket.connect();
-      const channel = socket.channel("room:1");
-      await new Promise((resolve) => channel.join().receive("ok", resolve));
-      const came = new Promise((resolve) => channel.on("note", resolve));
-      gateway.broadcast("room:1", "note", { vsn });
-      messages.push(await came);
-      await new Promise<void>((resolve) => socket.disconnect(() => resolve()));
-    }
-    expect(messages).toEqual([{ vsn: "1.0.0" }, { vsn: "2.0.0" }]);
+    const old = new WebSocket(`${urlOf(gateway)}/websocket?vsn=1.0.0&user=old`);
+    const frames: unknown[] = [];
+    old.on("message", (data) => frames.push(JSON.parse(String(data))));
+    await once(old, "open");
+    old.send(JSON.stringify({ topic: "room:1", event: "phx_join", payload: {}, ref: "1" }));
+    await once(old, "message");
+    const client = await member(gateway, "new", "room:1");
+    const [came] = [once(old, "message"), gateway.broadcast("room:1", "note", { n: 1 })];
+    await came;
+    expect(frames.at(-1)).toEqual({ topic: "room:1", event: "note", payload: { n: 1 }, ref: null });
+    expect(await pushed(gateway, client)).toEqual([[null, null, "room:1", "note", { n: 1 }]]);
+    old.terminate();
+  });
+
+  test("reaches the listeners of the official client", async () => {
+    const gateway = await start();
+    const socket = new Socket(urlOf(gateway), { transport: WebSocket as never, params: { user: "x" } });
+    socket.connect();
+    const channel = socket.channel("room:1");
+    await new Promise((resolve) => channel.join().receive("ok", resolve));
+    const came = Promise.all(
+      ["note", "mail"].map((event) => new Promise((resolve) => channel.on(event, (payload) => resolve(payload)))),
+    );
+    gateway.broadcast("room:1", "note", { n: 1 });
+    gateway.push({ userId: "x" }, "mail", { n: 2 });
+    expect(await came).toEqual([{ n: 1 }, { n: 2 }]);
+    await new Promise<void>((resolve) => socket.disconnect(() => resolve()));
   });
 
   test("leaves out the sockets of `except`, by user and by id", async () => {
@@ -140,7 +153,7 @@ describe("a broadcast", () => {
 
   test("is counted, and refused in words when too much waits to be sent", async () => {
     const gateway = await start();
-    using events = recordEvents("push.*");
+    using events = recordEvents("push.send", "push.refuse");
     const client = await member(gateway, "a", "room:1");
     gateway.broadcast("room:1", "note", { a: 1 });
     await pushed(gateway, client);
@@ -155,7 +168,7 @@ describe("a broadcast", () => {
     // Other topics have room of their own.
     gateway.broadcast("room:2", "note");
     expect(gateway.diagnostics.statistics().pushes).toMatchObject({ accepted: taken + 2, refused: 1, deliveries: 1 });
-    expect(events.map(({ event, metadata }) => [event, metadata])).toEqual([
+    expect(events.messages.map(({ event, metadata }) => [event, metadata])).toEqual([
       ["push.send", { gateway: gateway.name, kind: "broadcast", topic: "room:1", event: "note" }],
       ["push.refuse", { gateway: gateway.name, kind: "broadcast", topic: "room:1", event: "blob" }],
     ]);
@@ -205,6 +218,14 @@ describe("a push", () => {
 });
 
 describe("what is wrong is refused at once, and sends nothing", () => {
+  let gateway: Gateway;
+  let client: RawClient;
+  beforeAll(async () => {
+    gateway = await startGenApi(options);
+    client = await member(gateway, "a", "room:1");
+  });
+  afterAll(() => gateway.stop());
+
   const ring: { self?: object } = {};
   ring.self = ring;
   test.each<[string, (gateway: Gateway) => unknown, string, RegExp]>([
@@ -262,8 +283,6 @@ describe("what is wrong is refused at once, and sends nothing", () => {
       /except must be/,
     ],
   ])("%s", async (_name, run, code, message) => {
-    const gateway = await start();
-    const client = await member(gateway, "a", "room:1");
     const refusal = codeOf(() => run(gateway));
     expect(refusal.code).toBe(code);
     expect(refusal.message).toMatch(message);
