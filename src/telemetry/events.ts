@@ -59,7 +59,8 @@ interface PushNames {
   kind: "broadcast" | "push";
   /** Null: the topic that each socket joined first. */
   topic: string | null;
-  event: string;
+  /** The event that clients get. */
+  push_event: string;
 }
 
 interface ResumableIdentity {

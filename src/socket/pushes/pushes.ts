@@ -132,7 +132,7 @@ export class Pushes {
     json: string,
     to: Pick<Delivery, "receivers" | "sendTo">,
   ): void {
-    const names = { gateway: this.#deps.gateway, kind, topic, event };
+    const names = { gateway: this.#deps.gateway, kind, topic, push_event: event };
     const delivery: Delivery = {
       ...to,
       lane: topic ?? "",

@@ -4,10 +4,10 @@ import { type Gateway, type GatewayOptions, GenApiError, startGenApi } from "gen
 import { Socket } from "phoenix";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import WebSocket from "ws";
-import { keep } from "../support/cluster.ts";
-import { urlOf } from "../support/gateway.ts";
-import { connectRaw, type RawClient } from "../support/network/raw-client.ts";
-import { recordEvents } from "../support/record-events.ts";
+import { keep } from "../../support/cluster.ts";
+import { urlOf } from "../../support/gateway.ts";
+import { connectRaw, type RawClient } from "../../support/network/raw-client.ts";
+import { recordEvents } from "../../support/record-events.ts";
 
 const options: GatewayOptions = {
   logger: false,
@@ -169,8 +169,8 @@ describe("a broadcast", () => {
     gateway.broadcast("room:2", "note");
     expect(gateway.diagnostics.statistics().pushes).toMatchObject({ accepted: taken + 2, refused: 1, deliveries: 1 });
     expect(events.messages.map(({ event, metadata }) => [event, metadata])).toEqual([
-      ["push.send", { gateway: gateway.name, kind: "broadcast", topic: "room:1", event: "note" }],
-      ["push.refuse", { gateway: gateway.name, kind: "broadcast", topic: "room:1", event: "blob" }],
+      ["push.send", { gateway: gateway.name, kind: "broadcast", topic: "room:1", push_event: "note" }],
+      ["push.refuse", { gateway: gateway.name, kind: "broadcast", topic: "room:1", push_event: "blob" }],
     ]);
   });
 });
