@@ -30,7 +30,7 @@ export interface PushOptions {
 }
 
 /** The part of a connection that pushes need. */
-export interface PushReceiver {
+interface PushReceiver {
   /** Its joined channels, in the order in which they were joined. */
   readonly channels: readonly JoinedChannel[];
 }
