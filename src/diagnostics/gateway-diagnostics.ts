@@ -86,6 +86,7 @@ export class GatewayDiagnostics implements Diagnostics {
       pools: this.pools(),
       cutOffBecause: reach.cutOffBecause,
       hasReadFunctions: reach.wasRead,
+      unreadBecause: reach.unreadBecause,
       missingServices: expected.missing(),
       services: Array.from(pushes, ([service, { hasLiveNodes }]) => ({ service, hasLiveNodes })),
       restarted: deps.restarted(),

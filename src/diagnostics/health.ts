@@ -11,6 +11,7 @@ export type HealthCode =
   | "pool_down"
   | "cut_off"
   | "functions_not_read"
+  | "functions_outdated"
   | "service_missing"
   | "service_without_nodes"
   | "pool_without_threads"
@@ -53,6 +54,8 @@ export interface HealthFacts {
   readonly cutOffBecause: string | null;
   /** Whether it has read the shared functions at least once since its start. */
   readonly hasReadFunctions: boolean;
+  /** Why it cannot read the shared functions now, though it is not cut off; null if it has them. */
+  readonly unreadBecause: string | null;
   readonly missingServices: readonly string[];
   readonly services: readonly Pick<ServiceView, "service" | "hasLiveNodes">[];
   readonly restarted: readonly RestartedActor[];
@@ -62,7 +65,7 @@ const isDown: ReadonlySet<HealthCode> = new Set(["stopped", "draining", "not_lis
 const isUnready: ReadonlySet<HealthCode> = new Set([...isDown, "functions_not_read", "service_missing"]);
 
 // Listed beside the reasons against readiness, since they often are, or soon will be, the cause behind them.
-const isBehind: ReadonlySet<HealthCode> = new Set(["cut_off"]);
+const isBehind: ReadonlySet<HealthCode> = new Set(["cut_off", "functions_outdated"]);
 
 // A restart is reported for this long; a queue once it has lasted this long.
 const restartMs = 60_000;
@@ -92,7 +95,7 @@ export function unreadyReasons({ reasons }: Health): readonly HealthReason[] {
   return reasons.filter(({ code }) => isUnready.has(code) || isBehind.has(code));
 }
 
-function clusterReasons({ isRunning, cutOffBecause, hasReadFunctions }: HealthFacts): HealthReason[] {
+function clusterReasons({ isRunning, cutOffBecause, hasReadFunctions, unreadBecause }: HealthFacts): HealthReason[] {
   if (!isRunning) return [];
   const reasons: HealthReason[] = [];
   if (cutOffBecause !== null) {
@@ -102,6 +105,9 @@ function clusterReasons({ isRunning, cutOffBecause, hasReadFunctions }: HealthFa
   }
   if (!hasReadFunctions) {
     reasons.push(reason("functions_not_read", null, "the gateway has not read yet which functions the others know"));
+  } else if (unreadBecause !== null) {
+    const message = `the gateway cannot read what gateways share, and may lack newer functions: ${unreadBecause}`;
+    reasons.push(reason("functions_outdated", null, message));
   }
   return reasons;
 }

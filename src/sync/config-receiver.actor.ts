@@ -43,7 +43,7 @@ export interface ConfigReceiverInput
   /** How long to keep the functions of a node that no longer serves them, or not yet here, milliseconds. */
   readonly nodeGraceMs: number;
   /** Whether this gateway can see its nodes: while it cannot, it considers none of them gone. */
-  readonly reach: Pick<ClusterReach, "isCutOff" | "read">;
+  readonly reach: Pick<ClusterReach, "isCutOff" | "read" | "unread">;
   /** Whether nodes can be reached right now; `reach` may not have noticed yet that they cannot. */
   canReachNodes(): Promise<boolean>;
   /** Whether the node itself said that it no longer serves this: it left, or is up without it. */
@@ -196,6 +196,7 @@ export const configReceiverActor = fromGenServer({
         refused: (key, problem) => sharing.refused(key, problem),
         orphaned: (service, node) => cast(live(), "orphaned", { service, node }),
         read: () => cast(live(), "sharedRead"),
+        unread: (problem) => input.reach.unread(problem),
       });
       receiver.shareAll();
     },

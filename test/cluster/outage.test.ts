@@ -42,8 +42,8 @@ async function startGateway(name: string, options: GatewayOptions = {}, over: Na
       workerPool: { threads: 1 },
       cluster: nats({ servers: server.url, signingKey, announceMs: 200, prefix, ...over }),
       nodeGraceMs,
-      // Nodes are missed long before it is known that the server is.
-      heartbeat: { intervalMs: 100, missed: 3 },
+      // Nodes are missed before it is known that the server is, and not because the machine is busy.
+      heartbeat: { intervalMs: 100, missed: 10 },
       ...options,
     }),
   );
@@ -81,6 +81,13 @@ async function readinessOf(gateway: Gateway): Promise<{ readonly status: number;
   return { status: response.status, codes: reasons.map(({ code }) => code) };
 }
 
+/** Resolves when the gateway calls this node, and all is well with it. */
+async function untilWell(gateway: Gateway, node: string): Promise<void> {
+  await until(async () => (await answerOf(gateway)) === node);
+  await until(async () => isDeepStrictEqual(await readinessOf(gateway), { status: 200, codes: [] }));
+  await until(() => gateway.diagnostics.health().status === "ok");
+}
+
 /** The number of the bucket's last change: it grows with every write. */
 async function lastChange(bucket = prefix): Promise<number> {
   const connection = await connectNats({ servers: server.url });
@@ -90,11 +97,20 @@ async function lastChange(bucket = prefix): Promise<number> {
   return state.last_seq;
 }
 
-/** How many entries are in the bucket; each is written after its parts. */
-async function entries(): Promise<number> {
+/** The number of the last change of its only entry. Gateways that write it at once may write its parts twice. */
+async function entryChange(): Promise<number> {
   const connection = await connectNats({ servers: server.url });
   const manager = await jetstreamManager(connection);
-  const { state } = await manager.streams.info(`KV_${prefix}`, { subjects_filter: `$KV.${prefix}.entry.>` });
+  const message = await manager.streams.getMessage(`KV_${prefix}`, { last_by_subj: `$KV.${prefix}.entry.>` });
+  await connection.close();
+  return message?.seq ?? 0;
+}
+
+/** How many entries are in the bucket; each is written after its parts. */
+async function entries(bucket = prefix): Promise<number> {
+  const connection = await connectNats({ servers: server.url });
+  const manager = await jetstreamManager(connection);
+  const { state } = await manager.streams.info(`KV_${bucket}`, { subjects_filter: `$KV.${bucket}.entry.>` });
   await connection.close();
   return Object.keys(state.subjects ?? {}).length;
 }
@@ -109,15 +125,10 @@ describe.each(outages)("while the NATS server %s, for longer than nodeGraceMs,",
     using events = recordEvents("config.delete", "cluster.lost", "cluster.back");
     const gateways = [await startGateway("g1", { expectServices: ["remote"] }), await startGateway("g2")] as const;
     await startNode("n", gateways);
-    for (const gateway of gateways) {
-      expect([await answerOf(gateway), gateway.diagnostics.health()]).toMatchObject([
-        "n",
-        { status: "ok", isReady: true },
-      ]);
-      expect(await readinessOf(gateway)).toEqual({ status: 200, codes: [] });
-    }
+    for (const gateway of gateways) await untilWell(gateway, "n");
     const known = gateways[0].configCache.count;
-    const before = await lastChange();
+    await until(async () => (await entries()) === 1);
+    const before = await entryChange();
     const lost = gateways.map(({ name }) => nextEvent("cluster.lost", ({ metadata }) => metadata.gateway === name));
     await begin();
     await Promise.all(lost);
@@ -138,11 +149,9 @@ describe.each(outages)("while the NATS server %s, for longer than nodeGraceMs,",
     await end();
     await Promise.all(back);
     for (const gateway of gateways) {
-      await until(async () => (await answerOf(gateway)) === "n");
-      // Once it has read what it may have missed.
-      await until(async () => isDeepStrictEqual(await answerOf(gateway, "something new"), unknown));
-      await until(() => gateway.diagnostics.health().status === "ok");
-      expect(await readinessOf(gateway)).toEqual({ status: 200, codes: [] });
+      await untilWell(gateway, "n");
+      // It has read what it may have missed.
+      expect(await answerOf(gateway, "something new")).toEqual(unknown);
     }
     expect(events.messages.map(({ event }) => event).sort()).toEqual([
       "cluster.back",
@@ -150,7 +159,7 @@ describe.each(outages)("while the NATS server %s, for longer than nodeGraceMs,",
       "cluster.lost",
       "cluster.lost",
     ]);
-    expect(await lastChange()).toBe(before);
+    expect(await entryChange()).toBe(before);
   }, 60_000);
 
   test("and the nodes do not come back at once, nothing is taken from the bucket: who starts then knows it", async () => {
@@ -194,6 +203,42 @@ test("a NATS server that loses its store while it is away gets it from the gatew
   await node.kill("SIGCONT");
   for (const gateway of [first, second]) await until(async () => (await answerOf(gateway)) === "n");
 }, 60_000);
+
+describe("while the NATS server works and the bucket does not,", () => {
+  test("because it is deleted: gateways notice by themselves, and make and fill it again", async () => {
+    const gateways = [await startGateway("g1"), await startGateway("g2")] as const;
+    const node = await startNode("n", gateways);
+    await until(async () => (await entries()) === 1);
+    await node.kill("SIGSTOP");
+    const connection = await connectNats({ servers: server.url });
+    await (await jetstreamManager(connection)).streams.delete(`KV_${prefix}`);
+    await connection.close();
+    await until(async () => (await entries().catch(() => 0)) === 1);
+    const third = await startGateway("g3");
+    for (const gateway of [...gateways, third]) expect(await answerOf(gateway)).toEqual(unavailable);
+    await node.kill("SIGCONT");
+    for (const gateway of [...gateways, third]) await until(async () => (await answerOf(gateway)) === "n");
+  }, 60_000);
+
+  test("because JetStream is lost: nodes are called, what is not known is `unavailable`, and health and /readyz say so", async () => {
+    await using own = await NatsServer.start();
+    const gateway = await startGateway("g1", {}, { servers: own.url });
+    await startNode("n", [gateway], { servers: own.url });
+    await untilWell(gateway, "n");
+    await own.signal("SIGTERM");
+    own.configure({ jetStream: false });
+    await own.restart();
+    await until(async () => (await answerOf(gateway)) === "n");
+    await until(() => codesOf(gateway).includes("functions_outdated"));
+    expect(await answerOf(gateway, "something new")).toEqual(unavailable);
+    expect(await readinessOf(gateway)).toEqual({ status: 200, codes: ["functions_outdated"] });
+    await own.signal("SIGTERM");
+    own.configure({});
+    await own.restart();
+    await untilWell(gateway, "n");
+    expect(await answerOf(gateway, "something new")).toEqual(unknown);
+  }, 60_000);
+});
 
 describe("a gateway that starts", () => {
   test("lets clients in when it has read the bucket: no function that is there is ever unknown to it", async () => {
@@ -242,6 +287,7 @@ describe("of a node that one gateway lets in and another does not, the bucket's 
       const node = { pushToken: oneOptions.pushToken };
       await startNode("n", [one], node);
       const other = await startGateway("g2", otherOptions, otherOver);
+      await until(async () => (await entries(oneOver.bucket)) === 1);
       const before = await lastChange(oneOver.bucket);
       // Time passes at the other gateway, which never hears of the node: several graces.
       const others = { pushToken: otherOptions.pushToken, prefix: otherOver.prefix ?? prefix };
@@ -253,7 +299,7 @@ describe("of a node that one gateway lets in and another does not, the bucket's 
       }
       // The passers-by are two writes each and one part.
       expect((await lastChange(oneOver.bucket)) - before).toBe(9);
-      expect(await answerOf(one)).toBe("n");
+      await until(async () => (await answerOf(one)) === "n");
       expect(await answerOf(other)).toEqual(unavailable);
       const late = await startGateway("g3", oneOptions, oneOver);
       await until(async () => (await answerOf(late)) === "n");
@@ -284,8 +330,7 @@ describe("over links, when all nodes have vanished for longer than nodeGraceMs,"
     expect(codesOf(quiet)).toEqual(["service_without_nodes"]);
     expect(deleted.messages).toEqual([]);
     await startNode("c", [gateway, quiet], { gateways, servers: undefined });
-    for (const one of [gateway, quiet]) expect(await answerOf(one)).toBe("c");
-    expect(await readinessOf(gateway)).toEqual({ status: 200, codes: [] });
+    for (const one of [gateway, quiet]) await untilWell(one, "c");
   }, 60_000);
 
   test("and an expected service whose nodes have all left in good order stays `unavailable` too", async () => {

@@ -23,6 +23,7 @@ const well: HealthFacts = {
   pools: [pool],
   cutOffBecause: null,
   hasReadFunctions: true,
+  unreadBecause: null,
   missingServices: [],
   services: [],
   restarted: [],
@@ -68,6 +69,17 @@ describe("it is degraded,", () => {
       },
     ]);
     expect(judge({ isRunning: false, cutOffBecause: "nats: lost" })).toEqual(["down", false, "stopped"]);
+  });
+
+  test("and ready, while it cannot read again what gateways share", () => {
+    expect(judge({ unreadBecause: "stream not found" })).toEqual(["degraded", true, "functions_outdated"]);
+    expect(judge({ unreadBecause: "stream not found", hasReadFunctions: false })).toEqual([
+      "degraded",
+      false,
+      "functions_not_read",
+    ]);
+    const reasons = unreadyReasons(healthOf({ ...well, unreadBecause: "stream not found" }));
+    expect(reasons).toMatchObject([{ message: expect.stringMatching(/what gateways share.*: stream not found$/) }]);
   });
 
   test("and ready, when all nodes of a service are gone", () => {

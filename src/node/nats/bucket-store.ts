@@ -29,6 +29,8 @@ export class BucketStore implements EntryStore {
   readonly #bucket: string;
   readonly #stream: string;
   readonly #inbox: string;
+  /** When the server made the bucket: one that was deleted and made anew has another time. */
+  readonly #madeAt: string;
 
   private constructor(
     link: BrokerLink,
@@ -36,6 +38,7 @@ export class BucketStore implements EntryStore {
     settings: NatsSettings,
     kv: KV,
     manager: JetStreamManager,
+    madeAt: string,
   ) {
     this.maxValueBytes = Math.min(maxPartBytes, Math.max(link.maxPayloadBytes - headerBytes, headerBytes));
     this.#packages = packages;
@@ -45,6 +48,7 @@ export class BucketStore implements EntryStore {
     this.#bucket = settings.bucket;
     this.#stream = streamOf(settings.bucket);
     this.#inbox = settings.subjects.inbox;
+    this.#madeAt = madeAt;
   }
 
   /** Opens the bucket, and creates it if missing. Rejects if JetStream does not answer, or refuses. */
@@ -55,7 +59,8 @@ export class BucketStore implements EntryStore {
     const options = { history: 1, replicas, max_bytes: maxBucketBytes, allow_direct: false, timeout: requestMs };
     const kv = await new packages.kv.Kvm(client).create(bucket, options);
     const manager = await client.jetstreamManager(false);
-    return new BucketStore(link, packages, settings, kv, manager);
+    const { created } = await manager.streams.info(streamOf(bucket));
+    return new BucketStore(link, packages, settings, kv, manager, created);
   }
 
   async read(key: string): Promise<StoredValue> {
@@ -92,6 +97,11 @@ export class BucketStore implements EntryStore {
       this.#stream,
       revision === undefined ? { filter } : { filter, seq: revision + 1 },
     );
+  }
+
+  async check(): Promise<void> {
+    const { created } = await this.#manager.streams.info(this.#stream);
+    if (created !== this.#madeAt) throw new Error(`The bucket ${this.#bucket} has been deleted and made anew`);
   }
 
   async watch(prefix: string): Promise<Watch> {

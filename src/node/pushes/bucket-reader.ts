@@ -16,6 +16,7 @@ import {
   pushOf,
   type SharedEntry,
 } from "./shared-entry.ts";
+import { StoreCheck } from "./store-check.ts";
 
 /** The options of a {@link BucketReader}. */
 export interface BucketReaderOptions {
@@ -62,7 +63,15 @@ export class BucketReader {
     this.#watch?.stop();
   }
 
-  /** Reads all entries, then every change, for a minute. */
+  /** The store cannot be opened or followed now: what gateways share may change unseen. */
+  failed(error: Error): void {
+    this.#receiver?.unread(error.message);
+  }
+
+  /**
+   * Reads all entries, then every change, for a minute.
+   * @throws as a rejection, when the store fails or is gone
+   */
   async follow(store: EntryStore, isEnded: () => boolean): Promise<"again" | "idle"> {
     const receiver = this.#receiver;
     if (receiver === null) return "idle";
@@ -77,6 +86,7 @@ export class BucketReader {
     }
     this.#watch = watch;
     const timer = clock.setTimeout(() => watch.stop(), reconcileMs);
+    const check = new StoreCheck(store, clock, () => watch.stop());
     try {
       const present = await store.keys(entryPrefix);
       writer.present(new Set(present));
@@ -88,9 +98,11 @@ export class BucketReader {
       }
     } finally {
       clock.clearTimeout(timer);
+      check.stop();
       watch.stop();
       this.#watch = null;
     }
+    if (check.problem !== null) throw check.problem;
     return "again";
   }
 

@@ -45,8 +45,14 @@ export class BucketSession {
   #work(): void {
     const { writer, reader } = this.#options;
     const isEnded = () => this.#isEnded;
-    this.#untilEnd(async () => writer.writeNext(await this.#store()));
-    this.#untilEnd(async () => reader.follow(await this.#store(), isEnded));
+    this.#untilEnd(
+      async () => writer.writeNext(await this.#store()),
+      () => undefined,
+    );
+    this.#untilEnd(
+      async () => reader.follow(await this.#store(), isEnded),
+      (error) => reader.failed(error),
+    );
   }
 
   #store(): Promise<EntryStore> {
@@ -55,7 +61,7 @@ export class BucketSession {
   }
 
   /** Takes one step after the other: after a failure with backoff, after "idle" when there may be something to do. */
-  async #untilEnd(step: () => Promise<"again" | "idle">): Promise<void> {
+  async #untilEnd(step: () => Promise<"again" | "idle">, failed: (error: Error) => void): Promise<void> {
     const { writer, troubled, random } = this.#options;
     let failures = 0;
     while (!this.#isEnded) {
@@ -65,11 +71,13 @@ export class BucketSession {
         failures = 0;
         // Work that came during its search may have been missed.
         if (next === "idle" && wakes === this.#wakes && !this.#isEnded) await this.#pause();
-      } catch (error) {
+      } catch (thrown) {
+        const error = toError(thrown);
         // Work that fails because the connection is lost is retried on the next one.
         if (this.#isEnded) return;
         writer.failed();
-        troubled(toError(error));
+        failed(error);
+        troubled(error);
         // The bucket itself may be gone; opening it creates it again.
         this.#opening = null;
         failures += 1;

@@ -42,6 +42,8 @@ export interface EntryStore {
    * that prefix.
    */
   forget(key: string, revision?: number): Promise<void>;
+  /** Rejects if the store is gone, has been made anew since it was opened, or fails. Watches tell nothing of that. */
+  check(): Promise<void>;
   /** The last value of every key with a prefix, then every change. */
   watch(prefix: string): Promise<Watch>;
 }

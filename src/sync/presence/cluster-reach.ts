@@ -5,6 +5,8 @@ import { telemetryEvent } from "../../telemetry/telemetry.ts";
 const lostEvent = telemetryEvent("cluster.lost");
 const backEvent = telemetryEvent("cluster.back");
 
+const notReadYet = "they have not been read yet";
+
 /** The parts of its gateway that {@link ClusterReach} needs. */
 export interface ClusterReachDeps {
   readonly gateway: string;
@@ -25,6 +27,7 @@ export class ClusterReach {
   #isCutOff: boolean;
   #isRead: boolean;
   #wasRead: boolean;
+  #unreadReason = notReadYet;
   #reason = "it has not been reached yet";
   /** When it was cut off, by the clock's `now`; null if it is not. */
   #lostAt: number | null = null;
@@ -51,6 +54,14 @@ export class ClusterReach {
     return this.#wasRead;
   }
 
+  /**
+   * Why functions that other gateways share may be missing here, for people; null if everything was read, or nothing can
+   * be because this gateway is cut off.
+   */
+  get unreadBecause(): string | null {
+    return this.#isCutOff || this.#isRead ? null : this.#unreadReason;
+  }
+
   /** Whether a function that is not registered here may exist nevertheless, as far as this gateway can see. */
   get isPartial(): boolean {
     return this.#isCutOff || !this.#isRead;
@@ -72,6 +83,7 @@ export class ClusterReach {
     const wasCutOff = this.#isCutOff;
     this.#isCutOff = false;
     this.#isRead = false;
+    this.#unreadReason = notReadYet;
     if (!isShared) this.read();
     if (!wasCutOff) return;
     const { gateway, clock, transport, changed } = this.#deps;
@@ -90,6 +102,12 @@ export class ClusterReach {
     this.#isRead = true;
     this.#wasRead = true;
     this.#waiters.resolveAll();
+  }
+
+  /** What gateways share cannot be read for now, though the transport works. */
+  unread(reason: string): void {
+    this.#isRead = false;
+    this.#unreadReason = reason;
   }
 
   /** The transport does not work for now. */

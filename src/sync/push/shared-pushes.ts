@@ -10,8 +10,10 @@ export interface SharedPushesReceiver {
   orphaned(service: string, node: string): void;
   /** An entry that cannot be trusted or read was ignored. */
   refused(key: string, problem: string): void;
-  /** Everything that was there when this connection began has been reported. */
+  /** Everything that was there when this connection began, or after {@link unread}, has been reported. */
   read(): void;
+  /** What is there cannot be read now, until {@link read}: `problem` says why, for people. */
+  unread(problem: string): void;
 }
 
 /** A place where gateways keep accepted pushes, for each other and for their own next start. */

@@ -64,6 +64,10 @@ export class SharingGateway implements SharedPushesReceiver, Disposable {
     this.reads += 1;
   }
 
+  unread(problem: string): void {
+    this.told.push(`unread: ${problem}`);
+  }
+
   /** Resolves when this push of the node is there. */
   has(node: string, configVersion: string): Promise<void> {
     return until(() => this.present.get(node)?.configVersion === configVersion);

@@ -71,6 +71,7 @@ class StillStore implements EntryStore {
   readonly write = async () => undefined;
   readonly replace = async () => false;
   readonly forget = async () => undefined;
+  check = async (): Promise<void> => undefined;
 }
 
 /** Who notes what it is told. */
@@ -81,6 +82,7 @@ class Receiver implements SharedPushesReceiver {
   readonly refused = (key: string, problem: string) => void this.told.push(`${key}: ${problem}`);
   readonly orphaned = (_service: string, node: string) => void this.told.push(`${node} orphaned`);
   readonly read = () => void this.told.push("all");
+  readonly unread = (problem: string) => void this.told.push(`unread: ${problem}`);
 }
 
 // A receiver crashes while the reader waits for the store, and its successor asks to be told.
@@ -106,4 +108,18 @@ test.each([
   await again;
   expect(second.told).toEqual([...nodes, "all"]);
   expect(first.told).toEqual([]);
+});
+
+test("a store that is gone ends the reading within five seconds, though its watch stays silent", async () => {
+  const reader = createReader();
+  const store = new StillStore("read", []);
+  const receiver = new Receiver();
+  reader.tell(receiver);
+  const following = reader.follow(store, () => false);
+  await until(() => receiver.told.includes("all"));
+  store.check = () => Promise.reject(new Error("stream not found"));
+  clock.advance(5_000);
+  await expect(following).rejects.toThrow("stream not found");
+  reader.failed(new Error("stream not found"));
+  expect(receiver.told).toEqual(["all", "unread: stream not found"]);
 });

@@ -24,18 +24,11 @@ export class NatsServer implements AsyncDisposable {
   #process: ChildProcess | null = null;
   #exited: Promise<void> = Promise.resolve();
 
-  private constructor(port: number, monitorPort: number, { config = "", jetStream = true }: NatsServerOptions) {
+  private constructor(port: number, monitorPort: number, options: NatsServerOptions) {
     this.port = port;
     this.#monitorPort = monitorPort;
     this.#directory = mkdtempSync(join(tmpdir(), "gen-api-nats-"));
-    const store = join(this.#directory, "store");
-    const lines = [
-      `listen: "127.0.0.1:${port}"`,
-      `http: "127.0.0.1:${monitorPort}"`,
-      jetStream ? `jetstream { store_dir: "${store}" }` : "",
-      config,
-    ];
-    writeFileSync(this.#configFile, lines.join("\n"));
+    this.configure(options);
   }
 
   /** Starts a server; resolves when it takes connections. */
@@ -43,6 +36,18 @@ export class NatsServer implements AsyncDisposable {
     const server = await NatsServer.prepare(options);
     await server.restart();
     return server;
+  }
+
+  /** Says anew what the server is, from its next start on. */
+  configure({ config = "", jetStream = true }: NatsServerOptions): void {
+    const store = join(this.#directory, "store");
+    const lines = [
+      `listen: "127.0.0.1:${this.port}"`,
+      `http: "127.0.0.1:${this.#monitorPort}"`,
+      jetStream ? `jetstream { store_dir: "${store}" }` : "",
+      config,
+    ];
+    writeFileSync(this.#configFile, lines.join("\n"));
   }
 
   /** Reserves a port and a store, but starts nothing yet. */

@@ -43,6 +43,23 @@ describe("a gateway's reach", () => {
     await reach.whenRead();
   });
 
+  test("is partial, and says why, while what is shared cannot be read; what was read once stays read", () => {
+    const { reach, changes } = open();
+    expect(reach.unreadBecause).toBeNull();
+    reach.reached(true);
+    expect(reach.unreadBecause).toBe("they have not been read yet");
+    reach.read();
+    expect(reach.unreadBecause).toBeNull();
+    reach.unread("the bucket is gone");
+    expect([...stateOf(reach), reach.unreadBecause]).toEqual([false, true, true, "the bucket is gone"]);
+    reach.lost("no answer");
+    expect(reach.unreadBecause).toBeNull();
+    reach.reached(true);
+    expect(reach.unreadBecause).toBe("they have not been read yet");
+    reach.read();
+    expect([...stateOf(reach), reach.unreadBecause, changes]).toEqual([false, false, true, null, [false, true, false]]);
+  });
+
   test("is whole at once where nothing is shared", () => {
     const { reach } = open();
     reach.reached(false);
