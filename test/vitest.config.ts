@@ -11,10 +11,10 @@ export default defineConfig({
     // Real servers, threads and processes: forks give each file its own process, as a user's program has.
     pool: "forks",
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
-    // Long enough for a busy machine: what a poll waits for comes, or the test has failed.
-    expect: { poll: { timeout: 15_000 } },
+    // Only a hang takes so long: on a busy machine, tests of several processes take many times what they take alone.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 100_000, interval: 5 } },
     // An unhandled rejection or error anywhere fails the run.
     dangerouslyIgnoreUnhandledErrors: false,
   },

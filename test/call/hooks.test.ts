@@ -1,8 +1,9 @@
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { internal, unavailable } from "../../src/call/request/failure.ts";
 import { pipelineOf } from "../support/pipeline.ts";
 import { recordEvents } from "../support/record-events.ts";
 import { settled } from "../support/simulated-clock.ts";
+import { until } from "../support/until.ts";
 
 const echo = { requestType: "echo", argTypes: { msg: "string" } } as const;
 const hi = { args: { msg: "hi" } };
@@ -42,7 +43,7 @@ describe("a beforeExecute hook", () => {
     });
     using events = recordEvents("executor.request.stop");
     request("echo", { ...hi, version: "1.0.0" });
-    await vi.waitUntil(() => onWorker.length > 0);
+    await until(() => onWorker.length > 0);
     const name = { service: "s", requestType: "echo", version: "1.0.0" };
     expect(onWorker[0]?.attempt).toMatchObject({ ...name, function: "echo", args: ["hi"] });
     onWorker[0]?.attempt.succeeded('"hi"');
@@ -73,16 +74,16 @@ describe("a beforeExecute hook", () => {
   });
 
   test("changes how the function is executed, and a change that is no FunConfig is internal", async () => {
-    const { request, sent, clock } = await pipelineOf(
-      { ...echo, requestType: "never", argTypes: null, beforeExecute: "m.quicker" },
+    const { request, sent, clock, onWorker } = await pipelineOf(
+      { ...echo, requestType: "never", runOn: "worker", argTypes: null, beforeExecute: "m.quicker" },
       { ...echo, beforeExecute: "m.broken" },
     );
     request("never");
-    // The changed configuration is compiled, which imports its function.
-    await vi.waitUntil(() => clock.pending > 0);
+    // The changed configuration is compiled first, which takes turns of the event loop.
+    await until(() => onWorker.length === 1);
     clock.advance(100);
     request("echo", hi);
-    await vi.waitUntil(() => sent.length === 2);
+    await until(() => sent.length === 2);
     expect(sent.map(({ response }) => response.error)).toEqual([
       "Request timed out after 100 ms",
       "Internal Server Error",

@@ -171,4 +171,4 @@ test("whatever nodes do, a request has one final Response, and what may have beg
   expect(seen.fallbacks).toBeGreaterThan(150);
   expect(seen.retries).toBeGreaterThan(300);
   expect(seen.secondBegins).toBeGreaterThan(50);
-}, 120_000);
+});

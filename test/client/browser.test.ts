@@ -9,7 +9,7 @@ let gateway: GatewayProcess;
 
 beforeAll(async () => {
   pages = await PageServer.start();
-}, 120_000);
+});
 afterAll(() => pages[Symbol.asyncDispose]());
 
 // Its pages come from another port.

@@ -67,7 +67,7 @@ test("wherever sockets are cut, seen by both sides or by neither, each chunk com
   );
   // So that it means something.
   expect(cuts).toBeGreaterThan(5);
-}, 60_000);
+});
 
 test.each(["in", "out"] as const)("a stream goes on when the network has swallowed what went %s", async (way) => {
   using client = openClient(url(), { heartbeatIntervalMs: 200 });

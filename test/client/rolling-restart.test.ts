@@ -65,4 +65,4 @@ test("a rolling restart of two gateways under 100 calling clients: every call is
     for (const child of processes) child.kill("SIGKILL");
     rmSync(folder, { recursive: true, force: true });
   }
-}, 60_000);
+});

@@ -33,7 +33,7 @@ test("nothing grows with the number of past calls and streams", async () => {
   expect(listeners()).toBe(bindings);
   client.close();
   socket.disconnect();
-}, 120_000);
+});
 
 test("2 000 clients come back to a gateway that was killed, and their calls are answered", async () => {
   let gateway = await startGateway();
@@ -54,4 +54,4 @@ test("2 000 clients come back to a gateway that was killed, and their calls are 
     for (const client of clients) client.close();
     await gateway[Symbol.asyncDispose]();
   }
-}, 120_000);
+});

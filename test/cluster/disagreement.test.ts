@@ -79,7 +79,7 @@ test("gateways whose clocks are an hour apart agree on what a node has, whoever 
   await expectAnswers([early, again], { a: "not_found", b: "not_found", c: "not_found" });
   const third = await startGateway(server.url, "third", { clock: clockSet(hourMs) });
   await expectAnswers([third], { a: "not_found", b: "not_found", c: "not_found" });
-}, 60_000);
+});
 
 test("a node that comes back from an outage with fewer functions has those alone, at each gateway and in the bucket", async () => {
   const server = keep(await NatsServer.start());
@@ -100,4 +100,4 @@ test("a node that comes back from an outage with fewer functions has those alone
   await node.kill("SIGCONT");
   await expectAnswers([third, ...gateways], { a: "not_found", b: "n" });
   expect(third.configCache.count).toBe(1);
-}, 60_000);
+});

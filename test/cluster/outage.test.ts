@@ -160,7 +160,7 @@ describe.each(outages)("while the NATS server %s, for longer than nodeGraceMs,",
       "cluster.lost",
     ]);
     expect(await entryChange()).toBe(before);
-  }, 60_000);
+  });
 
   test("and the nodes do not come back at once, nothing is taken from the bucket: who starts then knows it", async () => {
     const gateways = [await startGateway("g1"), await startGateway("g2")] as const;
@@ -182,7 +182,7 @@ describe.each(outages)("while the NATS server %s, for longer than nodeGraceMs,",
     for (const gateway of [...gateways, third]) expect(await answerOf(gateway)).toEqual(unavailable);
     await node.kill("SIGCONT");
     for (const gateway of [...gateways, third]) await until(async () => (await answerOf(gateway)) === "n");
-  }, 60_000);
+  });
 });
 
 test("a NATS server that loses its store while it is away gets it from the gateways, though the nodes are away for longer than nodeGraceMs", async () => {
@@ -202,7 +202,7 @@ test("a NATS server that loses its store while it is away gets it from the gatew
   for (const gateway of [first, second]) expect(await answerOf(gateway)).toEqual(unavailable);
   await node.kill("SIGCONT");
   for (const gateway of [first, second]) await until(async () => (await answerOf(gateway)) === "n");
-}, 60_000);
+});
 
 describe("while the NATS server works and the bucket does not,", () => {
   test("because it is deleted: gateways notice by themselves, and make and fill it again", async () => {
@@ -218,7 +218,7 @@ describe("while the NATS server works and the bucket does not,", () => {
     for (const gateway of [...gateways, third]) expect(await answerOf(gateway)).toEqual(unavailable);
     await node.kill("SIGCONT");
     for (const gateway of [...gateways, third]) await until(async () => (await answerOf(gateway)) === "n");
-  }, 60_000);
+  });
 
   test("because JetStream is lost: nodes are called, what is not known is `unavailable`, and health and /readyz say so", async () => {
     await using own = await NatsServer.start();
@@ -237,7 +237,7 @@ describe("while the NATS server works and the bucket does not,", () => {
     await own.restart();
     await untilWell(gateway, "n");
     expect(await answerOf(gateway, "something new")).toEqual(unknown);
-  }, 60_000);
+  });
 });
 
 describe("a gateway that starts", () => {
@@ -252,7 +252,7 @@ describe("a gateway that starts", () => {
       expect((await client.request("nothing")).response).toMatchObject(unknown);
     }
     await node.kill("SIGCONT");
-  }, 60_000);
+  });
 
   test("and cannot read the bucket, does so after readTimeoutMs: it is not ready, and whatever it does not know is `unavailable`", async () => {
     await server.signal("SIGSTOP");
@@ -265,7 +265,7 @@ describe("a gateway that starts", () => {
     await until(() => gateway.diagnostics.health().status === "ok");
     await until(async () => isDeepStrictEqual(await answerOf(gateway), unknown));
     expect(await readinessOf(gateway)).toEqual({ status: 200, codes: [] });
-  }, 60_000);
+  });
 });
 
 describe("of a node that one gateway lets in and another does not, the bucket's entry is written once:", () => {
@@ -331,7 +331,7 @@ describe("over links, when all nodes have vanished for longer than nodeGraceMs,"
     expect(deleted.messages).toEqual([]);
     await startNode("c", [gateway, quiet], { gateways, servers: undefined });
     for (const one of [gateway, quiet]) await untilWell(one, "c");
-  }, 60_000);
+  });
 
   test("and an expected service whose nodes have all left in good order stays `unavailable` too", async () => {
     const options = { cluster: link(), expectServices: ["remote"] };
@@ -344,5 +344,5 @@ describe("over links, when all nodes have vanished for longer than nodeGraceMs,"
     await until(() => gateway.configCache.count === 0);
     expect(await answerOf(gateway)).toEqual(unavailable);
     expect(await readinessOf(gateway)).toEqual({ status: 503, codes: ["service_missing"] });
-  }, 60_000);
+  });
 });

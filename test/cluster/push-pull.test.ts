@@ -315,7 +315,7 @@ describe("a push", () => {
     expect((await pushed).metadata).toMatchObject({ node: "n", outcome: "accepted" });
     expect([await answerOf(gateway, "plain"), await answerOf(gateway, "hooked")]).toEqual([1, 1]);
     expect((await node.verify())[0]?.outcome).toEqual({ outcome: "matched" });
-  }, 20_000);
+  });
 
   test("that no gateway would take is refused where the node starts, with every fault", async () => {
     const long = "x".repeat(256);
@@ -514,7 +514,7 @@ describe("a pull", () => {
     await deleted;
     expect(await answerOf(gateway, "c")).toBe("not_found");
     // Nobody pulls from it any more.
-    await expect.poll(() => JSON.stringify(gateway.tree()), { timeout: 10_000 }).not.toContain("pull catalog of n");
+    await expect.poll(() => JSON.stringify(gateway.tree())).not.toContain("pull catalog of n");
   });
 });
 

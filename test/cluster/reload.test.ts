@@ -56,7 +56,7 @@ test("no call at a service node fails while a module is reloaded twenty times, o
   expect(failed).toEqual([]);
   expect(seen.size).toBe(20);
   await until(() => threads.count === 2);
-}, 90_000);
+});
 
 test("a node refuses to reload what is not its own, and anything once it stops", async () => {
   using module = new VersionedModule();

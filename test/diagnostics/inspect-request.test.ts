@@ -1,7 +1,8 @@
 import type { FunConfigInput, Gateway, GatewayOptions, HostRequest } from "gen-api";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { keep, startGateway, startNode } from "../support/cluster.ts";
 import { startTestGateway } from "../support/gateway.ts";
+import { until } from "../support/until.ts";
 
 const modules = {
   m: new URL("../fixtures/main-functions.js", import.meta.url),
@@ -35,10 +36,7 @@ const onWorker = (name: string, more: Partial<FunConfigInput> = {}) =>
 
 /** Until the cooldown of the one open circuit is over. */
 const halfOpen = (gateway: Pick<Gateway, "diagnostics">) =>
-  vi.waitUntil(() => gateway.diagnostics.pools()[0]?.openCircuits.some(({ isRefusing }) => !isRefusing), {
-    timeout: 10_000,
-    interval: 5,
-  });
+  until(() => gateway.diagnostics.pools()[0]?.openCircuits.some(({ isRefusing }) => !isRefusing) === true);
 
 async function start(functions: readonly FunConfigInput[], options: GatewayOptions = {}) {
   const all = { ...modules, counter };

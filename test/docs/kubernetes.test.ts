@@ -25,7 +25,7 @@ beforeAll(() => {
   execFileSync("npm", ["install", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: folder, stdio: "inherit" });
   const { parseAllDocuments } = required("yaml") as { parseAllDocuments(text: string): { toJS(): Resource }[] };
   resources = parseAllDocuments(manifest).map((document) => document.toJS());
-}, 120_000);
+});
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function required(name: string): unknown {

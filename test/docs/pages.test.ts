@@ -192,7 +192,7 @@ describe("of docs/testing.md,", () => {
     const output = testing.run(process.execPath, "--test", "--test-reporter=tap");
     expect(output).toMatch(/^# pass 8$/m);
     expect(output).toMatch(/^# fail 0$/m);
-  }, 60_000);
+  });
 
   test("so does the one for vitest", () => {
     const vitest = join(root, "node_modules/vitest/vitest.mjs");
@@ -200,7 +200,7 @@ describe("of docs/testing.md,", () => {
     expect(testing.run(process.execPath, vitest, "run", "--testTimeout=30000", "shop.spec.js")).toMatch(
       /Tests +1 passed/,
     );
-  }, 60_000);
+  });
 });
 
 describe("of docs/kubernetes.md,", () => {
@@ -250,7 +250,7 @@ describe("of docs/kubernetes.md,", () => {
     expect(await probe("8080/healthz")).toBe(200);
     node.child.kill("SIGTERM");
     expect(await once(node.child, "exit")).toEqual([0, null]);
-  }, 60_000);
+  });
 });
 
 describe("of docs/clients.md,", () => {

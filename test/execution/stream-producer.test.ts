@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { GenApiError } from "../../src/core/errors.ts";
 import type { RequestInfo } from "../../src/core/request-info.ts";
 import type { ServiceFunction } from "../../src/execution/load-function.ts";
@@ -8,6 +8,7 @@ import { StreamProducer } from "../../src/execution/stream-producer.ts";
 import { streamSource } from "../../src/execution/stream-source.ts";
 import { identity } from "../support/identity.ts";
 import { settled } from "../support/simulated-clock.ts";
+import { until } from "../support/until.ts";
 
 /** A stream of what `run` answers with, and all that is heard of it. */
 function open(run: (info: Required<RequestInfo>) => unknown, { maxBytes = 1_000 } = {}) {
@@ -34,7 +35,7 @@ describe("a generator", () => {
     }
     const { producer, log } = open(endless);
     // It yields to others now and then.
-    const came = (count: number) => vi.waitUntil(() => log.length === count);
+    const came = (count: number) => until(() => log.length === count);
     await came(streamWindow);
     expect(log).toEqual(numbers(streamWindow));
     producer.grant(2);
@@ -139,7 +140,7 @@ describe("a generator", () => {
     }
     const { log } = open(slow);
     expect(log.length).toBeLessThan(20);
-    await vi.waitUntil(() => isOver, { timeout: 10_000 });
+    await until(() => isOver);
     expect(log).toEqual([...numbers(20), "ended null"]);
   });
 

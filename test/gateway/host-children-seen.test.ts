@@ -95,7 +95,7 @@ describe("the host's children are seen", () => {
     const { port } = adminOf(gateway) as { port: number };
     const cli = new URL("../../dist/cli/main.js", import.meta.url).pathname;
     const env = { PATH: process.env.PATH, GEN_API_ADMIN: `127.0.0.1:${port}`, GEN_API_ADMIN_TOKEN: adminToken };
-    const { stdout } = await promisify(execFile)(process.execPath, [cli, "tree"], { env, timeout: 20_000 });
+    const { stdout } = await promisify(execFile)(process.execPath, [cli, "tree"], { env, timeout: 100_000 });
     expect(stdout).toContain(`├── children         running
 │   ├── counter      running         1
 │   ├── hits         running

@@ -134,7 +134,7 @@ const alone = (requestType: string): Sent => ({ requestType, endBy: null });
 test("every function, each kind all at once, has exactly one final Response; an accepted none has none", async () => {
   expect(faultsOf(await answersOf(harmlessTypes.map(alone)))).toEqual([]);
   expect(faultsOf(await answersOf(deadlyTypes.map(alone)))).toEqual([]);
-}, 60_000);
+});
 
 const endBy = fc.oneof(
   { weight: 8, arbitrary: fc.constant(null) },
@@ -155,4 +155,4 @@ test("so has every request of a random mixture, some of them cancelled or stoppe
     }),
     { numRuns: 15, endOnFailure: true },
   );
-}, 60_000);
+});

@@ -81,7 +81,7 @@ test("Next's custom server, as it is written, serves pages, its reloading socket
   expect(await ask(`ws://localhost:${app.port}/_next/hmr`)).toMatch(/turbopack-connected|"sync"|isrManifest/);
   expect(await greet(app.port)).toBe("Hello World");
   expect(await app.stop()).toBe(0);
-}, 60_000);
+});
 
 test("Nest's Express platform, as it is written, serves its routes, its WsAdapter and the gateway's clients", async () => {
   await using app = await HostApp.start(folder, "nest.js");

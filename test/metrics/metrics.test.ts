@@ -2,13 +2,14 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { type GatewayOptions, startGenApi } from "gen-api";
 import { metrics } from "gen-api/metrics";
 import { Counter, Registry } from "prom-client";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { kill } from "../../dist/actor/lifecycle/exit.js";
 import { keep, nextEvent, startGateway, startNode } from "../support/cluster.ts";
 import { startTestGateway, urlOf } from "../support/gateway.ts";
 import { named, watchActors } from "../support/living-actors.ts";
 import { connectRaw } from "../support/network/raw-client.ts";
 import { connectClient } from "../support/phoenix-client.ts";
+import { until } from "../support/until.ts";
 
 const token = "a-token-of-sixteen-or-more";
 const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31);
@@ -177,7 +178,7 @@ describe("what happens now is read when it is scraped:", () => {
     expect(await read(registry, "reloads_total", { outcome: "failed" })).toBe(1);
     expect(await read(registry, "worker_pool_old_threads", { pool: "stream_pool" })).toBe(1);
     await stream.return(undefined);
-    await vi.waitUntil(async () => (await read(registry, "worker_pool_old_threads", { pool: "stream_pool" })) === 0);
+    await until(async () => (await read(registry, "worker_pool_old_threads", { pool: "stream_pool" })) === 0);
   });
 
   test("open circuits, by the names of module and function", async () => {

@@ -9,7 +9,7 @@ const program = fileURLToPath(new URL("../../docs/examples/gateway.js", import.m
 let chromium: Chromium;
 beforeAll(async () => {
   chromium = await Chromium.start();
-}, 120_000);
+});
 afterAll(() => chromium[Symbol.asyncDispose]());
 
 async function startExample(port = "0"): Promise<{ gateway: StartedProgram; port: string }> {
@@ -28,13 +28,13 @@ test("text appears as it is written, goes on after the gateway was started anew,
   const { gateway, port } = await startExample();
   const page = await chromium.open(`http://127.0.0.1:${port}/`);
   await click(page, "write");
-  await expect.poll(() => words(page), { timeout: 10_000 }).toBeGreaterThan(5);
+  await expect.poll(() => words(page)).toBeGreaterThan(5);
   process.kill(gateway.pid, "SIGKILL");
   await gateway.ended();
   await expect.poll(() => stateOf(page)).toMatch(/^No connection/);
   const before = await textOf(page);
   const next = await startExample(port);
-  await expect.poll(() => words(page), { timeout: 15_000 }).toBeGreaterThan(before.split(" ").length + 5);
+  await expect.poll(() => words(page)).toBeGreaterThan(before.split(" ").length + 5);
   const text = await textOf(page);
   // No word is lost, and none comes twice.
   expect(text.startsWith(before)).toBe(true);
@@ -51,4 +51,4 @@ test("text appears as it is written, goes on after the gateway was started anew,
   process.kill(next.gateway.pid, "SIGTERM");
   expect(await next.gateway.ended()).toBe(0);
   expect(next.gateway.errors).toBe("");
-}, 60_000);
+});

@@ -104,7 +104,7 @@ describe("the packed tarball", () => {
   test("has nothing that publint finds fault with, nor attw for hosts that are ES modules", () => {
     run(`publint run ${tarball} --strict`, folder);
     run(`attw ${tarball} --profile esm-only`, folder);
-  }, 90_000);
+  });
 
   test("runs no script, and warns of nothing, when it is installed with the current npm", () => {
     const project = join(folder, "quiet");
@@ -113,5 +113,5 @@ describe("the packed tarball", () => {
     const said = run(`npm install --no-audit --no-fund ${tarball} 2>&1`, project);
     expect(said).not.toMatch(/warn|script/i);
     expect(readdirSync(join(project, "node_modules"))).toContain("gen-api");
-  }, 60_000);
+  });
 });

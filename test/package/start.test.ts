@@ -52,7 +52,7 @@ describe("npm start", () => {
     expect(program.output).toContain("service node orders@127.0.0.1 has ended: stopped");
     // An orderly stop is nothing to warn of.
     expect(program.errors).toBe("");
-  }, 90_000);
+  });
 
   test("with --watch reloads each service when its file is saved, and goes on with what it had if that is broken", async () => {
     const program = npmStart("--watch");
@@ -75,7 +75,7 @@ describe("npm start", () => {
     expect(program.output).toContain("gen-api has ended: stopped");
     // As the next test starts them.
     cpSync(join(root, "docs"), join(clone, "docs"), { recursive: true });
-  }, 90_000);
+  });
 
   test.each(["SIGINT", "SIGTERM"] as const)(
     "%s to all of its processes ends them in order",

@@ -32,7 +32,7 @@ describe("every entry", () => {
       },
     });
     checker = program.getTypeChecker();
-  }, 120_000);
+  });
 
   // First: a checker that was asked for comments takes the links in them for uses.
   test("compiles in a host with exactOptionalPropertyTypes and without skipLibCheck", () => {
@@ -42,7 +42,7 @@ describe("every entry", () => {
       .filter(({ file }) => !file?.fileName.includes("/node_modules/@nats-io/"))
       .map(({ file, messageText }) => `${file?.fileName}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`);
     expect(faults).toEqual([]);
-  }, 120_000);
+  });
 
   test.each(entries)("documents its names, and each of their fields: $name", ({ file }) => {
     const names = exportsOf(file);

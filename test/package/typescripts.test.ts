@@ -52,14 +52,14 @@ beforeAll(() => {
     for (const { name, code } of typescriptBlocks(text)) writeFileSync(join(ofPage, name), code);
   }
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions }));
-}, 120_000);
+});
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe.each(typescripts)("on TypeScript %s", (version) => {
   let lines: readonly string[];
   beforeAll(async () => {
     lines = await checkTypes(version, folder);
-  }, 120_000);
+  });
 
   test("services have the types of their literals, what is wrong does not compile, and all pages do", () => {
     expect(lines.filter((line) => !line.startsWith("wrong.ts") && !line.startsWith(" "))).toEqual([]);
@@ -109,7 +109,7 @@ describe.each(["5.9", "6"] as const)("editors with TypeScript %s complete", (ver
   });
   afterAll(() => service.dispose());
 
-  test.each(cases)("%s", { timeout: 60_000 }, (_what, written, expected) => {
+  test.each(cases)("%s", (_what, written, expected) => {
     const index = cases.findIndex((each) => each[1] === written);
     const start = statements.slice(0, index).reduce((length, statement) => length + statement.length - 1, head.length);
     const position = start + (statements[index] as string).indexOf("|");
@@ -119,7 +119,7 @@ describe.each(["5.9", "6"] as const)("editors with TypeScript %s complete", (ver
 });
 
 describe.each(["5.9", "6"] as const)("in editors with TypeScript %s", (version) => {
-  test('"Go to definition" on a call reaches its handler', { timeout: 60_000 }, () => {
+  test('"Go to definition" on a call reaches its handler', () => {
     const file = join(folder, "goes-to-definition.ts");
     const source = `import { connect } from "gen-api/client";
 import type { users } from "./services.js";

@@ -29,12 +29,15 @@ export interface Client extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+// On a busy machine an answer may take longer than the client's own ten seconds.
+const patienceMs = 60_000;
+
 /** Connects the official client to a gateway and joins `topic`. Rejects when it is refused. */
 export async function connectClient(
   url: string,
   { topic = "api:lobby", params = {} as object, event = "api", service = "test" } = {},
 ): Promise<Client> {
-  const socket = new Socket(url, { transport: WebSocket as never, params });
+  const socket = new Socket(url, { transport: WebSocket as never, params, timeout: patienceMs });
   socket.connect();
   const channel = socket.channel(topic);
   await new Promise<void>((resolve, reject) => {

@@ -1,11 +1,12 @@
 import fc from "fast-check";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ThreadInbox } from "../../src/worker/thread-inbox.ts";
+import { until } from "../support/until.ts";
 import { fixture, openPool, placeOf, run, start } from "./open-pool.ts";
 
 function createFlag() {
   const flag = new Int32Array(new SharedArrayBuffer(4));
-  return { flag, set: () => vi.waitUntil(() => Atomics.load(flag, 0) === 1, { interval: 1 }) };
+  return { flag, set: () => until(() => Atomics.load(flag, 0) === 1) };
 }
 
 describe("while one thread computes", () => {
@@ -44,7 +45,7 @@ test("calls for which there are places are not refused while all threads compute
   await set();
   const behind = [1, 2, 3].map((i) => start(pool, "echo", [i]));
   // The thread takes nothing more: what was sent to it has come back.
-  await vi.waitUntil(() => pool.status().queued === 3, { interval: 1 });
+  await until(() => pool.status().queued === 3);
   behind.pop()?.cancel("cancelled");
   behind.push(start(pool, "echo", [3]));
   expect(await start(pool, "echo").outcome).toMatchObject({ error: { code: "unavailable" }, begun: false });
@@ -96,7 +97,7 @@ test("a call that is taken back from a thread is never called there, whatever th
     expect(call.answers).toBe(cancelled.has(i) ? 0 : 1);
     if (!cancelled.has(i) && i % 40 !== 7) expect(counts[i]).toBe(1);
   }
-  await vi.waitUntil(() => pool.status().inFlight === 0);
+  await until(() => pool.status().inFlight === 0);
 });
 
 describe("the inbox of a thread", () => {

@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { type Clock, systemClock } from "../../dist/core/time/clock.js";
+import { until } from "../support/until.ts";
 import { failure, fixture, openPool, placeOf, run, start } from "./open-pool.ts";
 
 describe("closing a pool", () => {
@@ -56,7 +57,7 @@ describe("closing a pool", () => {
     await Promise.all([run(pool, "echo"), run(pool, "echo")]);
     start(pool, "forever").cancel("timeout");
     await failure(pool, "exit", [1]);
-    await vi.waitUntil(() => pool.status().inFlight === 0);
+    await until(() => pool.status().inFlight === 0);
     await pool.close();
     expect(ports()).toBe(before);
   });
@@ -64,7 +65,7 @@ describe("closing a pool", () => {
   test("leaves nothing that keeps the process alive, whatever happened before", async () => {
     const child = spawn(process.execPath, [new URL(fixture("open-and-close.mjs")).pathname], {
       stdio: ["ignore", "pipe", "inherit"],
-      timeout: 20_000,
+      timeout: 100_000,
     });
     let output = "";
     child.stdout.on("data", (data) => {

@@ -3,7 +3,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setEnvironmentData } from "node:worker_threads";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
+import { until } from "../support/until.ts";
 import { failure, fixture, openPool, run, start } from "./open-pool.ts";
 
 /** A module that cannot be imported while it is down. */
@@ -77,12 +78,12 @@ test("a call does not wait for the end of a long computation on the thread that 
   const elsewhere = start(pool, "never");
   await failure(pool, "echo", [1], { module });
   elsewhere.cancel("cancelled");
-  await vi.waitUntil(() => pool.status().inFlight === 0);
+  await until(() => pool.status().inFlight === 0);
   await what.comeUp();
   expect(await run(pool, "echo", [2], { module })).toBe(2);
   const flag = new Int32Array(new SharedArrayBuffer(4));
   const computes = start(pool, "holdFor", [20_000, flag]);
-  await vi.waitUntil(() => Atomics.load(flag, 0) === 1, { interval: 1 });
+  await until(() => Atomics.load(flag, 0) === 1);
   expect(await run(pool, "echo", [3], { module })).toBe(3);
   expect(computes.answers).toBe(0);
 });
@@ -98,7 +99,7 @@ test("a module that never can be imported costs a few threads in a while, not on
   }
   unsubscribe("gen_api.worker_pool.thread.exit", count);
   expect(exits).toBe(3);
-  await vi.waitUntil(() => pool.status().readyThreads === 2);
+  await until(() => pool.status().readyThreads === 2);
   expect(await run(pool, "echo", ["still here"])).toBe("still here");
 });
 
@@ -116,7 +117,7 @@ test("a thread on which an import ahead of its calls never ends is replaced when
     };
     subscribe("gen_api.worker_pool.thread.exit", listen);
   });
-  await vi.waitUntil(() => Atomics.load(cells, 0) === 2);
+  await until(() => Atomics.load(cells, 0) === 2);
   expect(await run(pool, "echo", [1])).toBe(1);
   await replaced;
   expect(await run(pool, "echo", [2])).toBe(2);

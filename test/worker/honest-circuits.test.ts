@@ -1,7 +1,8 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
+import { until } from "../support/until.ts";
 import { failure, fixture, openPool, placeOf, run, start } from "./open-pool.ts";
 
 // One failure would do.
@@ -10,7 +11,7 @@ const sensitive = { circuitBreakerThreshold: 1 };
 /** A flag that a function sets when it is called, and how to wait for that. */
 function createFlag() {
   const flag = new Int32Array(new SharedArrayBuffer(4));
-  return { flag, set: () => vi.waitUntil(() => Atomics.load(flag, 0) === 1, { interval: 1 }) };
+  return { flag, set: () => until(() => Atomics.load(flag, 0) === 1) };
 }
 
 describe("a call that times out before its function was called opens no circuit", () => {
@@ -114,7 +115,7 @@ test("a trial that never began leaves the circuit half open: the next call is th
   const module = fixture("heals.mjs");
   await failure(pool, "work", [], { module });
   await run(pool, "heal", [], { module });
-  await vi.waitUntil(() => pool.status().openCircuits.some(({ isRefusing }) => !isRefusing));
+  await until(() => pool.status().openCircuits.some(({ isRefusing }) => !isRefusing));
   const held = start(pool, "never");
   for (let i = 0; i < 3; i++) {
     const trial = start(pool, "work", [], { module });
@@ -123,5 +124,5 @@ test("a trial that never began leaves the circuit half open: the next call is th
   }
   held.cancel("cancelled");
   expect(await run(pool, "work", [], { module })).toBe("works");
-  await vi.waitUntil(() => pool.status().openCircuits.length === 0);
+  await until(() => pool.status().openCircuits.length === 0);
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { failure, fixture, openPool, placeOf, run } from "./open-pool.ts";
 
-describe("what a thread's code does to the language", { timeout: 10_000 }, () => {
+describe("what a thread's code does to the language", () => {
   test("a function that is a thenable is called like any other", async () => {
     await using pool = openPool();
     const module = fixture("then-function.mjs");
@@ -18,7 +18,7 @@ describe("what a thread's code does to the language", { timeout: 10_000 }, () =>
   });
 });
 
-describe("a thread whose messages", { timeout: 10_000 }, () => {
+describe("a thread whose messages", () => {
   const threadFile = new URL(fixture("talks-nonsense.mjs"));
 
   test.each([

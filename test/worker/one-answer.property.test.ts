@@ -92,4 +92,4 @@ test("every call is answered exactly once, one that was cancelled at most once, 
     ),
     { numRuns: 15, interruptAfterTimeLimit: 25_000 },
   );
-}, 60_000);
+});

@@ -205,38 +205,34 @@ describe("a module whose function was verified", () => {
     await system.shutdown();
   });
 
-  test.each(["sync", "stream"] as const)(
-    "answers at once where it runs: %s",
-    { timeout: 10_000 },
-    async (responseType) => {
-      const imports = new Imports();
-      const { pools, system } = startPools();
-      const module = counting("wait");
-      // The first thread is busy: the module is verified on the second.
-      const busy = pools[responseType === "stream" ? "stream" : "async"];
-      start(busy, "never");
-      await pools.verify(placeOf(module, responseType === "stream" ? "threads" : "thread"), responseType);
-      const target = {
-        service: "test",
-        requestType: "x",
-        version: null,
-        module,
-        moduleName: module,
-        ofService: false,
-        args: [],
-        identity: null,
-      };
-      const answered = () =>
-        new Promise((resolve, failed) => {
-          const call = { ...target, maxResultBytes: 100, failed };
-          if (responseType === "sync") pools.async.run({ ...call, function: "thread", succeeded: resolve });
-          else pools.stream.stream({ ...call, function: "threads", chunk: resolve, ended: () => undefined });
-        });
-      await Promise.all([answered(), answered(), answered(), answered()]);
-      expect(imports.ended).toBe(1);
-      await system.shutdown();
-    },
-  );
+  test.each(["sync", "stream"] as const)("answers at once where it runs: %s", async (responseType) => {
+    const imports = new Imports();
+    const { pools, system } = startPools();
+    const module = counting("wait");
+    // The first thread is busy: the module is verified on the second.
+    const busy = pools[responseType === "stream" ? "stream" : "async"];
+    start(busy, "never");
+    await pools.verify(placeOf(module, responseType === "stream" ? "threads" : "thread"), responseType);
+    const target = {
+      service: "test",
+      requestType: "x",
+      version: null,
+      module,
+      moduleName: module,
+      ofService: false,
+      args: [],
+      identity: null,
+    };
+    const answered = () =>
+      new Promise((resolve, failed) => {
+        const call = { ...target, maxResultBytes: 100, failed };
+        if (responseType === "sync") pools.async.run({ ...call, function: "thread", succeeded: resolve });
+        else pools.stream.stream({ ...call, function: "threads", chunk: resolve, ended: () => undefined });
+      });
+    await Promise.all([answered(), answered(), answered(), answered()]);
+    expect(imports.ended).toBe(1);
+    await system.shutdown();
+  });
 
   test("is imported nowhere else when it could not be verified", async () => {
     const imports = new Imports();

@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { GenApiError } from "../../dist/core/errors.js";
+import { until } from "../support/until.ts";
 import { failure, fixture, openPool, placeOf, run, start } from "./open-pool.ts";
 
 const unavailable = {
@@ -80,7 +81,7 @@ describe("a function that never lets its thread go", () => {
     const flag = new Int32Array(new SharedArrayBuffer(4));
     const wedged = start(pool, name, [flag]);
     const exit = next("worker_pool.thread.exit");
-    await vi.waitUntil(() => Atomics.load(flag, 0) === 1, { interval: 1 });
+    await until(() => Atomics.load(flag, 0) === 1);
     wedged.cancel("timeout");
     const behind = Array.from({ length: 10 }, (_, i) => start(pool, "echo", [i]));
     expect((await exit).metadata.error.message).toContain("stood still");
@@ -97,7 +98,7 @@ describe("a function that never lets its thread go", () => {
     const flag = new Int32Array(new SharedArrayBuffer(4));
     const computes = start(pool, "holdFor", [1_000, flag]);
     const behind = Array.from({ length: 5 }, () => start(pool, "echo"));
-    await vi.waitUntil(() => Atomics.load(flag, 0) === 1, { interval: 1 });
+    await until(() => Atomics.load(flag, 0) === 1);
     for (const call of [beside, ...behind]) call.cancel("timeout");
     expect(await computes.outcome).toMatchObject({ result: "held" });
   });
@@ -118,7 +119,7 @@ describe("a function that never lets its thread go", () => {
     const exit = next("worker_pool.thread.exit");
     const flag = new Int32Array(new SharedArrayBuffer(4));
     await run(pool, "strayLoop", [flag]);
-    await vi.waitUntil(() => Atomics.load(flag, 0) === 1, { interval: 1 });
+    await until(() => Atomics.load(flag, 0) === 1);
     expect(await run(pool, "echo", ["on a new thread"])).toBe("on a new thread");
     expect((await exit).metadata.error.message).toContain("stood still");
   });
@@ -158,7 +159,7 @@ describe("a function that never lets its thread go", () => {
     const given = start(pool, "hold", ["late"]);
     const next = start(pool, "hold", ["next"]);
     given.cancel("cancelled");
-    await vi.waitUntil(() => pool.status().queued === 0);
+    await until(() => pool.status().queued === 0);
     const released = start(pool, "release");
     next.cancel("cancelled");
     expect(await released.outcome).toMatchObject({ json: expect.anything() });

@@ -146,4 +146,4 @@ test(`over sockets that are cut at any byte, or half-open, each chunk comes once
   );
   const { open, detached, keptBytes } = gateway.diagnostics.statistics().streams;
   expect([open, detached, keptBytes]).toEqual([0, 0, 0]);
-}, 60_000);
+});

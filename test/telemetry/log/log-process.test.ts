@@ -9,7 +9,7 @@ const program = new URL("../../fixtures/logging/logging-gateway.js", import.meta
 
 /** Runs a process with a gateway, a service node, faults and hostile values. @returns what it wrote */
 async function run(logger: unknown) {
-  return promisify(execFile)(process.execPath, [program, JSON.stringify(logger)], { timeout: 25_000 });
+  return promisify(execFile)(process.execPath, [program, JSON.stringify(logger)], { timeout: 100_000 });
 }
 
 const linesOf = (stdout: string) =>

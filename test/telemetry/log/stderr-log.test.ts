@@ -22,7 +22,7 @@ async function run(...lines: string[]) {
     "const workerPool = { threads: 1 };",
   ];
   const text = [...imports, ...lines].join("\n");
-  return promisify(execFile)(process.execPath, ["--input-type=module", "-e", text], { cwd: root, timeout: 25_000 });
+  return promisify(execFile)(process.execPath, ["--input-type=module", "-e", text], { cwd: root, timeout: 100_000 });
 }
 
 /** Calls each of these functions once, then stops the gateway. */

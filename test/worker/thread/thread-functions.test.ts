@@ -1,9 +1,10 @@
 import type { MessagePort } from "node:worker_threads";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ThreadFunctions } from "../../../src/worker/thread/thread-functions.ts";
 import { ThreadMarks } from "../../../src/worker/thread/thread-marks.ts";
 import { ThreadOutbox } from "../../../src/worker/thread/thread-outbox.ts";
 import { answer, createCells, slotState, viewCells } from "../../../src/worker/thread/thread-protocol.ts";
+import { until } from "../../support/until.ts";
 
 const held = globalThis as { heldImports?: Promise<void> };
 let release: () => void = () => undefined;
@@ -131,6 +132,6 @@ test("A module that fails to be imported is told to the pool, whether for a call
   await call(1, 0, "first");
   expect(answers(0).map(([what]) => what)).toEqual([answer.imported, answer.spoiled]);
   functions.preload(moduleOf(false, "throw new Error('no');"));
-  await vi.waitUntil(() => answers(0).length === 3);
+  await until(() => answers(0).length === 3);
   expect(answers(0).at(-1)).toEqual([answer.spoiled, 0]);
 });
