@@ -73,9 +73,9 @@ async function timeOf<Value>(promise: Promise<Value>): Promise<{ readonly value:
   return { value: await promise, ms: performance.now() - startedAt };
 }
 
-// Three missed heartbeats and a second, as documented, and another for a machine that is busy with other tests. A
-// function's own timeout is 60 s.
-const silentMs = 3 * 1_000 + 1_000 + 1_000;
+// Three missed heartbeats and a second, as documented, take four seconds; the rest is for a machine that is busy with
+// other tests. The function's own timeout is 60 s: whoever is answered within these has not waited for it.
+const silentMs = 30_000;
 
 test("when the NATS server is killed and comes back on its store, both gateways and the node find each other again", async () => {
   const server = await startServer();
@@ -177,8 +177,7 @@ describe("a gateway that is killed and started again", () => {
     const again = keep(await GatewayProcess.start({ ...options, port: gateway.port }));
     const client = await connect(again.url);
     let answer = await answerOf(client);
-    const asked = performance.now();
-    while (answer === "not_found" && performance.now() - asked < 10_000) answer = await answerOf(client);
+    while (answer === "not_found") answer = await answerOf(client);
     expect(answer).toBe("unavailable");
     // It does not know less than the other gateway.
     expect((await client.request("nothing")).response.error_code).toBe("not_found");

@@ -154,7 +154,7 @@ describe.each(ways)("%s", (_way, open) => {
       const ms = performance.now() - stopsB;
       expect(code).toBe("not_found");
       expect(ms).toBeGreaterThan(nodeGraceMs * 0.9);
-      expect(ms).toBeLessThan(nodeGraceMs + 5_000);
+      expect(ms).toBeLessThan(nodeGraceMs + 30_000);
     }
     await latest.more(200);
     await latest.stop();
@@ -218,7 +218,7 @@ describe.each(ways)("%s", (_way, open) => {
     await load.more(100);
     for (const name of names) {
       const wasUp = performance.now();
-      await nodes.get(name)?.stop({ drainMs: 20_000 });
+      await nodes.get(name)?.stop({ drainMs: 60_000 });
       const isDown = performance.now();
       await load.more(100);
       const startsAgain = performance.now();
@@ -228,7 +228,7 @@ describe.each(ways)("%s", (_way, open) => {
       // It was gone, so that this says something, and is back.
       expect(answersOf(load.between(isDown, startsAgain))).toEqual(names.filter((other) => other !== name));
       expect(answersOf(load.between(isUp))).toEqual(names);
-      expect(isDown - wasUp).toBeLessThan(20_000);
+      expect(isDown - wasUp).toBeLessThan(50_000);
     }
     await load.stop();
     expect(answersOf(load.called)).toEqual(names);

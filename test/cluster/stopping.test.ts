@@ -38,7 +38,8 @@ describe("a node that stops", () => {
 
       const began = performance.now();
       await nodes[at]?.stop(options);
-      expect(performance.now() - began).toBeLessThan(5_000);
+      // The function's own timeout is 60 s.
+      expect(performance.now() - began).toBeLessThan(30_000);
       expect((await running).response).toMatchObject({ success: false, error_code: "unavailable", can_retry: true });
       const answers = await Promise.all(queued);
       expect(answers.map(({ response }) => response.result)).toEqual(queued.map((_, value) => value));

@@ -22,13 +22,14 @@ test("a delay of the event loop is told for 15 to 30 seconds, to everybody who a
   }
   const longest = () => monitor.statistics.delayMs.max;
   clock.advance(14_000);
-  hold(800);
-  while (longest() < 400) await turn();
-  expect(monitor.statistics.delayMs.p99).toBeGreaterThan(400);
+  hold(1_500);
+  while (longest() < 1_000) await turn();
+  expect(monitor.statistics.delayMs.p99).toBeGreaterThan(1_000);
   clock.advance(15_999);
-  expect([longest() > 400, longest() > 400]).toEqual([true, true]);
+  expect([longest() > 1_000, longest() > 1_000]).toEqual([true, true]);
   clock.advance(1);
-  expect(longest()).toBeLessThan(400);
+  // Less than was held: no process of a busy machine stands still for so long by itself.
+  expect(longest()).toBeLessThan(1_000);
   const { activeMs, idleMs } = monitor.statistics;
   expect(activeMs + idleMs).toBeGreaterThan(500);
   monitor.close();

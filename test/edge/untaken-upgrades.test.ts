@@ -92,7 +92,7 @@ describe("an upgrade that nobody takes", () => {
     const more = await Promise.all(Array.from({ length: 1_000 }, () => open(site.port)));
     for (const socket of more) socket.write(typo);
     expect(await first).toMatch(/^HTTP\/1\.1 404 /);
-    expect(performance.now() - startedAt).toBeLessThan(25_000);
+    expect(performance.now() - startedAt).toBeLessThan(60_000);
     for (const socket of more) socket.destroy();
   });
 

@@ -6,12 +6,15 @@ import { type Gateway, type GatewayOptions, JoinRefused, startGenApi } from "gen
 import { Socket } from "phoenix";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import WebSocket from "ws";
+import { noticeMs } from "../../src/socket/drainer.ts";
 import service from "../fixtures/stopping.js";
 import { send } from "../support/admin.ts";
 import { keep } from "../support/cluster.ts";
 import { urlOf } from "../support/gateway.ts";
 import { connectRaw, type Frame, type RawClient } from "../support/network/raw-client.ts";
 import { Notes } from "../support/notes.ts";
+import { SimulatedClock } from "../support/simulated-clock.ts";
+import { until } from "../support/until.ts";
 
 let notes: Notes;
 beforeEach(() => {
@@ -68,22 +71,22 @@ const unavailable = { success: false, error_code: "unavailable", can_retry: true
 
 describe("when a stop begins", () => {
   test("every channel is told so, and every request that still arrives is answered, until the socket closes", async () => {
-    const gateway = await start();
+    const clock = new SimulatedClock();
+    const gateway = await start({ clock });
     const client = await joined(gateway);
     await client.join("api:y", "2");
-    const began = performance.now();
     const stopped = gateway.stop({ drainMs: 20_000 });
     expect(await client.next(isNotice)).toEqual(notice("1", "api:x"));
     expect(await client.next(isNotice)).toEqual(notice("2", "api:y"));
-    // It does not listen: it sends on for most of the time that it has.
-    let sent = 0;
-    while (performance.now() - began < 250) {
-      client.send(request(sent % 2 === 0 ? "echo" : "on_main", `r${++sent}`, { value: sent }));
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    expect(await client.closed).toEqual(stops);
-    expect(performance.now() - began).toBeLessThan(5_000);
-    const answers = client.frames.filter(([, , , event]) => event === "api").map(([, , , , payload]) => payload);
+    // It does not listen: it sends on for as long as it has.
+    const sent = 100;
+    for (let n = 1; n <= sent; n++) client.send(request(n % 2 === 0 ? "echo" : "on_main", `r${n}`, { value: n }));
+    const answersOf = () => client.frames.filter(([, , , event]) => event === "api");
+    await until(() => answersOf().length === sent);
+    await clock.advanceAsync(noticeMs - 1);
+    await client.settled();
+    expect(await clock.passUntil(client.closed)).toEqual(stops);
+    const answers = answersOf().map(([, , , , payload]) => payload);
     expect(answers.length).toBe(sent);
     for (const answer of answers) expect(answer).toMatchObject(unavailable);
     expect(client.frames.filter(([, , , event]) => event === "phx_reply").length).toBe(sent);
@@ -106,21 +109,19 @@ describe("when a stop begins", () => {
   });
 
   test("the same holds for stop() without a time: what runs is answered at once, clients have a moment all the same", async () => {
-    const gateway = await start();
+    const clock = new SimulatedClock();
+    const gateway = await start({ clock });
     const client = await joined(gateway);
     client.send(request("never", "running"));
     await notes.next("never began");
-    const began = performance.now();
     const stopped = gateway.stop();
     expect((await client.next(isFinal("running")))[4]).toMatchObject(unavailable);
     for (const id of ["a", "b", "c"]) {
       client.send(request("echo", id, { value: 1 }));
       expect((await client.next(isFinal(id)))[4]).toMatchObject(unavailable);
     }
-    expect(performance.now() - began).toBeLessThan(300);
-    expect(await client.closed).toEqual(stops);
-    await stopped;
-    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(await clock.passUntil(client.closed)).toEqual(stops);
+    await clock.passUntil(stopped);
   });
 
   test("a socket is closed when its own last call has ended, after the answer; others do not wait for it", async () => {
@@ -146,29 +147,35 @@ describe("when a stop begins", () => {
   });
 
   test("sockets are closed in batches, one each interval", async () => {
-    const gateway = await start({ drain: { batchSize: 2, intervalMs: 400 } });
-    const clients = [];
+    const clock = new SimulatedClock();
+    const gateway = await start({ clock, drain: { batchSize: 2, intervalMs: 4_000 } });
+    const clients: RawClient[] = [];
     for (let n = 0; n < 6; n++) clients.push(await joined(gateway));
-    const began = performance.now();
     const stopped = gateway.stop({ drainMs: 20_000 });
     await Promise.all(clients.map((client) => client.next(isNotice)));
-    expect(performance.now() - began).toBeLessThan(250);
-    const closedAt = await Promise.all(clients.map(({ closed }) => closed.then(() => performance.now() - began)));
-    for (const [index, ms] of closedAt.entries()) {
-      const due = 300 + Math.floor(index / 2) * 400;
-      expect(ms).toBeGreaterThan(due - 20);
-      expect(ms).toBeLessThan(due + 350);
+    const open = () => clients.map(({ socket }) => socket.readyState === WebSocket.OPEN);
+    const from = clock.now();
+    for (const batch of [0, 1, 2]) {
+      await clock.advanceAsync(from + noticeMs + batch * 4_000 - 1 - clock.now());
+      for (const client of clients.slice(2 * batch)) await client.settled();
+      expect(open()).toEqual(clients.map((_, index) => index >= 2 * batch));
+      const due = clients.slice(2 * batch, 2 * batch + 2).map(({ closed }) => closed);
+      expect(await clock.passUntil(Promise.all(due))).toEqual([stops, stops]);
+      expect(clock.now()).toBeLessThan(from + noticeMs + (batch + 1) * 4_000);
     }
-    await stopped;
+    await clock.passUntil(stopped);
   });
 
   test("a plain stop closes them all at once, however small the batches are", async () => {
-    const gateway = await start({ drain: { batchSize: 1, intervalMs: 60_000 } });
+    const clock = new SimulatedClock();
+    const gateway = await start({ clock, drain: { batchSize: 1, intervalMs: 60_000 } });
     const clients = [await joined(gateway), await joined(gateway), await joined(gateway)];
-    const began = performance.now();
-    await gateway.stop();
-    expect(performance.now() - began).toBeLessThan(5_000);
-    for (const { closed } of clients) expect(await closed).toEqual(stops);
+    const stopped = gateway.stop();
+    await Promise.all(clients.map((client) => client.next(isNotice)));
+    const allClosed = clock.passUntil(Promise.all(clients.map(({ closed }) => closed)));
+    expect(await allClosed).toEqual([stops, stops, stops]);
+    expect(clock.now()).toBeLessThan(60_000);
+    await clock.passUntil(stopped);
   });
 });
 
@@ -244,19 +251,20 @@ describe("what is under way when a stop begins", () => {
     ["a call in its before hook runs, and is answered", "call_behind_hook"],
     ["a request of type none in its before hook is accepted before its socket closes, and runs", "cast_behind_hook"],
   ])("%s", async (_name, requestType) => {
-    const gateway = await start();
+    const clock = new SimulatedClock();
+    const gateway = await start({ clock });
     const client = await joined(gateway);
     client.send(request(requestType, "r"));
     await notes.next("hook began");
     const stopped = gateway.stop({ drainMs: 20_000 });
     await client.next(isNotice);
-    await sleep(500);
-    expect(client.socket.readyState).toBe(WebSocket.OPEN);
+    await clock.advanceAsync(15_000);
+    await client.settled();
     notes.tell("hook");
     if (requestType === "cast_behind_hook") await notes.next("cast ran");
     expect((await client.reply("r"))[4]).toEqual({ status: "ok", response: requestType });
-    expect(await client.closed).toEqual(stops);
-    await stopped;
+    expect(await clock.passUntil(client.closed)).toEqual(stops);
+    await clock.passUntil(stopped);
   });
 
   test("a call that is given up has its after hook, and its answer all the same", async () => {
@@ -293,7 +301,8 @@ describe("what is under way when a stop begins", () => {
     stalled.socket.pause();
     const began = performance.now();
     await gateway.stop({ drainMs: 500 });
-    expect(performance.now() - began).toBeLessThan(5_000);
+    // A WebSocket server of `ws` gives such a client 30 seconds.
+    expect(performance.now() - began).toBeLessThan(20_000);
     stalled.socket.terminate();
   });
 
@@ -301,14 +310,14 @@ describe("what is under way when a stop begins", () => {
     const gateway = await start();
     const flooding = await joined(gateway);
     const began = performance.now();
-    const stopped = gateway.stop({ drainMs: 20_000 });
+    const stopped = gateway.stop({ drainMs: 60_000 });
     for (let sent = 0; flooding.socket.readyState === WebSocket.OPEN; sent++) {
       flooding.send(request("echo", `r${sent}`, { value: "x".repeat(1_000) }));
       flooding.send([`j${sent}`, `j${sent}`, "api:x", "phx_join", {}]);
       if (sent % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
     }
     await stopped;
-    expect(performance.now() - began).toBeLessThan(8_000);
+    expect(performance.now() - began).toBeLessThan(30_000);
   });
 });
 
@@ -352,19 +361,22 @@ describe("who comes while a gateway stops", () => {
   });
 
   test("is served for notReadyMs: so long only /readyz says that it goes", async () => {
-    const gateway = await start();
+    const clock = new SimulatedClock();
+    const gateway = await start({ clock });
     const to = { port: Number(new URL(urlOf(gateway)).port) };
-    const began = performance.now();
     const stopped = gateway.stop({ notReadyMs: 1_000, drainMs: 20_000 });
     expect(await send(to, "/readyz")).toMatchObject({ status: 503, json: { reasons: [{ code: "draining" }] } });
     expect(await send(to, "/healthz")).toMatchObject({ status: 200 });
     const client = await joined(gateway);
     client.send(request("echo", "r", { value: 1 }));
     expect((await client.next(isFinal("r")))[4]).toMatchObject({ success: true, result: 1 });
+    await clock.advanceAsync(999);
+    await client.settled();
+    expect(client.frames.some(isNotice)).toBe(false);
+    await clock.advanceAsync(1);
     expect(await client.next(isNotice)).toEqual(notice("1", "api:x"));
-    expect(performance.now() - began).toBeGreaterThan(990);
-    expect(await client.closed).toEqual(stops);
-    await stopped;
+    expect(await clock.passUntil(client.closed)).toEqual(stops);
+    await clock.passUntil(stopped);
   });
 });
 

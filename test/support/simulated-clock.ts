@@ -70,6 +70,23 @@ export class SimulatedClock implements Clock {
     this.#now = until;
   }
 
+  /**
+   * Lets time pass as the real one does, or slower where the machine is busy, until `promise` is settled. For what waits
+   * for sockets, threads or processes, too.
+   */
+  async passUntil<Value>(promise: Promise<Value>): Promise<Value> {
+    let isSettled = false;
+    const settle = () => {
+      isSettled = true;
+    };
+    promise.then(settle, settle);
+    while (!isSettled) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      await this.advanceAsync(1);
+    }
+    return promise;
+  }
+
   #run(timer: Timer): void {
     this.#timers.delete(timer);
     this.#now = timer.due;

@@ -197,9 +197,9 @@ test("a gateway that stops ends the streams whose clients are gone, and waits fo
   await detached;
   const stopped = nextEvent("stream.stop");
   const from = performance.now();
-  await gateway.stop({ drainMs: 20_000 });
+  await gateway.stop({ drainMs: 100_000 });
   expect((await stopped).metadata).toMatchObject({ error_code: "unavailable" });
-  expect(performance.now() - from).toBeLessThan(10_000);
+  expect(performance.now() - from).toBeLessThan(50_000);
 });
 
 test("resume without a window, and of a wrong type, is an invalid request that names it", async () => {

@@ -184,7 +184,8 @@ describe("a pipe over a link", () => {
     expect(end.ends).toEqual([{ reason: "reads nothing", undeliveredFrom: undefined }]);
     await until(() => end.pipe.bufferedBytes === 0);
     expect(performance.now() - before).toBeGreaterThan(closeGraceMs - 10);
-    expect(performance.now() - before).toBeLessThan(closeGraceMs * 3);
+    // A WebSocket of `ws` has 30 seconds.
+    expect(performance.now() - before).toBeLessThan(20_000);
     socket.destroy();
   });
 
