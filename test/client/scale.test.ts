@@ -35,9 +35,9 @@ test("nothing grows with the number of past calls and streams", async () => {
   socket.disconnect();
 });
 
-test("2 000 clients come back to a gateway that was killed, and their calls are answered", async () => {
+test("1 000 clients come back to a gateway that was killed, and their calls are answered", async () => {
   let gateway = await startGateway();
-  const clients = Array.from({ length: 2_000 }, () => openClient(gateway.url, { waitMs: 60_000 }));
+  const clients = Array.from({ length: 1_000 }, () => openClient(gateway.url, { waitMs: 100_000 }));
   try {
     const sums = () => Promise.all(clients.map((client, n) => client.api.test.add({ a: n, b: 1 })));
     await sums();
