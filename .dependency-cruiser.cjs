@@ -22,7 +22,11 @@ const layers = [
     node: [["message-pack"], ["wire"], ["greeting", "asks", "pushes"], ["calls"], ["."], ["link", "nats"]],
   },
   { call: [["functions", "request"], ["nested", "resume", "idempotency"], ["."], ["stages"], ["host"]] },
-  { diagnostics: [["."]], socket: [["inbound"], ["outbound", "handshake"], ["channels"], ["pushes"], ["."]] },
+  {
+    description: [["."]],
+    diagnostics: [["."]],
+    socket: [["inbound"], ["outbound", "handshake"], ["channels"], ["pushes"], ["."]],
+  },
   { admin: [["."]] },
   { runtime: [["options"], ["api", "program"], ["gateway", "service-node"], ["."]] },
 ];

@@ -24,13 +24,21 @@ export type { ServiceConfigInput } from "./sync/service-config.ts";
 
 // Functions
 
-export type { ArgOptions, ArgOrders, ArgType, ArgTypeName, ArgTypes } from "./arguments/declarations.ts";
+export type {
+  ArgOptions,
+  ArgOrders,
+  ArgType,
+  ArgTypeName,
+  ArgTypes,
+  SchemaArguments,
+} from "./arguments/declarations.ts";
 export type { HookRequest } from "./call/hook-request.ts";
 export { defineService } from "./config/define-service.ts";
 export {
   type FunConfig,
   type FunConfigInput,
   type FunConfigValidation,
+  type FunctionHints,
   isValidFunConfig,
   type ModuleFunction,
   type ModuleFunctionInput,
@@ -73,6 +81,21 @@ export type { ListenAddress } from "./socket/http-server.ts";
 export type { FrameLimit } from "./socket/inbound/frame-limit.ts";
 export type { PushTarget } from "./socket/pushes/push-targets.ts";
 export type { BroadcastOptions, PushOptions } from "./socket/pushes/pushes.ts";
+
+// Descriptions
+
+export type { JsonSchema } from "./arguments/json-schema.ts";
+export type { StandardIssue, StandardResult, StandardSchema } from "./config/standard-schema.ts";
+export type {
+  ArgumentDescription,
+  ChannelDescription,
+  DescribedIdentity,
+  FunctionDescription,
+  FunctionLimits,
+  GatewayDescription,
+  RateLimitDescription,
+  ServiceDescription,
+} from "./description/gateway-description.ts";
 
 // Limits
 

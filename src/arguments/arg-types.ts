@@ -112,6 +112,12 @@ export type ArgType = ArgTypeName | ArgOptions;
 /** The declared arguments of a function, by name. */
 export type ArgTypes = Readonly<Record<string, ArgType>>;
 
+/**
+ * In the place of declared arguments: the function has a schema of its own for them, which runs where the function
+ * runs. Everybody else knows only that they are one map.
+ */
+export type SchemaArguments = "schema";
+
 /** The order of a function's arguments, or "map": all of them as one plain object. */
 export type ArgOrders = readonly string[] | "map";
 

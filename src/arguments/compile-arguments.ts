@@ -1,5 +1,5 @@
 import { type GenApiError, libraryError } from "../core/errors.ts";
-import type { ArgOrders, ArgTypes, CheckedArgOptions } from "./arg-types.ts";
+import type { ArgOrders, ArgTypes, CheckedArgOptions, SchemaArguments } from "./arg-types.ts";
 import { checkArgumentDeclarations } from "./declarations.ts";
 import { clip, Fault, quoted } from "./fault.ts";
 import { type Reader, readerOf } from "./readers.ts";
@@ -32,19 +32,20 @@ export interface CompileOptions {
 /**
  * Compiles a FunConfig's declarations to a function that validates its requests' arguments. Without `argTypes` a
  * function takes no arguments and everything a client sends is ignored; so too with an empty map of them, which with
- * "map" passes an empty object.
+ * "map" passes an empty object. With "schema" the function gets what was sent, if it is a map within the limits of one.
  *
  * @param argOrders names in the function's order, or "map" to pass one plain object. @default the order of `argTypes`
  * @throws GenApiError `invalid_config` with every fault that {@link checkArgumentDeclarations} finds
  */
 export function compileArguments(
-  argTypes: ArgTypes | null | undefined,
+  argTypes: ArgTypes | SchemaArguments | null | undefined,
   argOrders: ArgOrders | null | undefined,
   options: CompileOptions = {},
 ): CompiledArguments {
   const faults = checkArgumentDeclarations(argTypes, argOrders);
   if (faults.length > 0) throw libraryError("invalid_config", faults.join("; "));
   if (argTypes === null || argTypes === undefined) return () => [];
+  if (argTypes === "schema") return readOfSchema;
   const inOrder = Array.isArray(argOrders) && argOrders.length > 0 ? argOrders : Object.keys(argTypes);
   if (inOrder.length === 0) return argOrders === "map" ? () => [{}] : () => [];
   const compiled = inOrder.map((name) => compileArgument(name, argTypes[name]!));
@@ -79,6 +80,16 @@ function whenMissing({ defaultValue, allowNil }: CheckedArgOptions, read: Reader
   // Read and copied each time: a function that changes its argument must not affect the next call.
   if (typeof defaultValue === "object") return () => read(structuredClone(defaultValue));
   return () => read(defaultValue);
+}
+
+const readMap = readerOf({ type: "map" });
+
+/** What every `map` has to be, if the function's own schema decides the rest. */
+function readOfSchema(args: Readonly<Record<string, unknown>>): unknown[] | GenApiError {
+  const read = readMap(args);
+  if (!(read instanceof Fault)) return [args];
+  const where = read.path === "" ? "Arguments" : `Argument ${JSON.stringify(read.path.slice(1))}`;
+  return refusal(`${where}: expected ${read.expected}, got ${read.came}`);
 }
 
 /** The plain form: a loop over the arguments. */
@@ -195,7 +206,10 @@ function refuseUnknown(
 
 function refuse(name: string, fault: Fault): GenApiError {
   const where = JSON.stringify(`${clip(name)}${fault.path}`);
-  const message = `Argument ${where}: expected ${fault.expected}, got ${fault.came}`;
+  return refusal(`Argument ${where}: expected ${fault.expected}, got ${fault.came}`);
+}
+
+function refusal(message: string): GenApiError {
   // A stack trace would not help with a client's mistake, and capturing it costs ten times the refusal.
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;

@@ -2,7 +2,19 @@
 // 3339; the seconds may be left out.
 const pattern = /^(\d{4})-(\d\d)-(\d\d)[t ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?(?:(z)|([+-])(\d\d)(?::?(\d\d))?)?$/i;
 
-const longest = 64;
+/** The most characters of a date and time. */
+export const longestDatetime = 64;
+
+// The same as regular expressions of JSON Schema, which have no flags: all but the days that a month does not have.
+const written =
+  "^\\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\\d|3[01])[Tt ](?:[01]\\d|2[0-3]):[0-5]\\d(?::[0-5]\\d(?:[.,]\\d+)?)?";
+const offset = "(?:[Zz]|[+-](?:[01]\\d|2[0-3])(?::?[0-5]\\d)?)";
+
+/** What a date and time with an offset looks like. */
+export const datetimePattern = `${written}${offset}$`;
+
+/** What a date and time looks like, with an offset or without. */
+export const naiveDatetimePattern = `${written}${offset}?$`;
 
 /** An ISO 8601 date and time as written: the instant it would be in UTC, and its offset if it has one. */
 interface WrittenDatetime {
@@ -35,7 +47,7 @@ export function parseNaiveDatetime(text: string): string | null {
 }
 
 function read(text: string): WrittenDatetime | null {
-  const match = text.length <= longest ? pattern.exec(text) : null;
+  const match = text.length <= longestDatetime ? pattern.exec(text) : null;
   if (match === null) return null;
   const [, year, month, day, hour, minute, second = "0", fraction = "", z, sign, offsetHour, offsetMinute = "0"] =
     match;

@@ -4,7 +4,7 @@ import { clip, Fault, quoted } from "./fault.ts";
 import { isPlainObject } from "./json-value.ts";
 import { readerOf } from "./readers.ts";
 
-export type { ArgOptions, ArgOrders, ArgType, ArgTypeName, ArgTypes } from "./arg-types.ts";
+export type { ArgOptions, ArgOrders, ArgType, ArgTypeName, ArgTypes, SchemaArguments } from "./arg-types.ts";
 
 const lists: ArgTypeName[] = ["list", "list_string", "list_num", "list_uuid", "list_map"];
 
@@ -38,8 +38,12 @@ export function checkArgumentDeclarations(argTypes: unknown, argOrders: unknown)
     if (argOrders === "map") return ['argOrders "map" needs argTypes: without them no argument is passed'];
     return checkOrders([], argOrders);
   }
+  if (argTypes === "schema") {
+    if (argOrders === "map") return [];
+    return [`argOrders must be "map" with argTypes "schema", which tells no order, got ${shown(argOrders)}`];
+  }
   if (!isPlainObject(argTypes))
-    return [`argTypes must be a map from names to types or null, got ${describe(argTypes)}`];
+    return [`argTypes must be a map from names to types, "schema" or null, got ${shown(argTypes)}`];
   const names = Object.keys(argTypes);
   const faults = names.flatMap((name) => checkArgument(`argTypes.${clip(name)}`, name, argTypes[name]));
   return [...faults, ...checkOrders(names, argOrders)];

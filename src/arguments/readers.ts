@@ -69,10 +69,15 @@ function readBoolean(value: unknown): unknown {
   return typeof value === "boolean" ? value : new Fault("boolean", describe(value));
 }
 
-const uuidPattern = /^(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32})$/i;
+const hex = (digits: number): string => `[0-9A-Fa-f]{${digits}}`;
+
+/** What a UUID looks like, as a regular expression of JSON Schema. */
+export const uuidPattern = `^(?:${[8, 4, 4, 4, 12].map(hex).join("-")}|${hex(32)})$`;
+
+const uuid = new RegExp(uuidPattern);
 
 function readUuid(value: unknown): unknown {
-  if (typeof value === "string" && uuidPattern.test(value)) return value;
+  if (typeof value === "string" && uuid.test(value)) return value;
   return new Fault("UUID of 32 hexadecimal digits", cameAs(value));
 }
 

@@ -1,5 +1,6 @@
 import type { ArgOptions, ArgTypeName, SentValues } from "../arguments/arg-types.ts";
 import type { Service } from "../config/service-types.ts";
+import type { InputOf, StandardSchema } from "../config/standard-schema.ts";
 import type { CallOptions } from "./options.ts";
 import type { ServiceCall } from "./service-call.ts";
 
@@ -25,14 +26,16 @@ type OptionalIn<Args> = {
 
 type Flat<Type> = { [Key in keyof Type]: Type[Key] };
 
-/** What a client may send for these argument types: dates also as ISO text. */
+/** What a client may send for these argument types: dates also as ISO text. For a schema, what it takes. */
 export type SentArgs<Args> = unknown extends Args
   ? { readonly [Name in string]: never }
-  : Flat<
-      { readonly [Name in Exclude<keyof Args, OptionalIn<Args>>]: SentAs<Args[Name]> } & {
-        readonly [Name in OptionalIn<Args>]?: SentAs<Args[Name]> | undefined;
-      }
-    >;
+  : Args extends StandardSchema
+    ? InputOf<Args>
+    : Flat<
+        { readonly [Name in Exclude<keyof Args, OptionalIn<Args>>]: SentAs<Args[Name]> } & {
+          readonly [Name in OptionalIn<Args>]?: SentAs<Args[Name]> | undefined;
+        }
+      >;
 
 /** What JSON makes of a value: a Date arrives as ISO text, undefined as null. */
 export type Received<Type> = unknown extends Type

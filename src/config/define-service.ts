@@ -1,11 +1,13 @@
 import type { ArgTypes } from "../arguments/declarations.ts";
 import { faultsError, shown } from "../core/faults.ts";
 import { reading } from "../core/unreadable.ts";
-import { holdsHandlers, markHandlers, type ServiceFunction } from "../execution/load-function.ts";
+import { checkName, holdsHandlers, markHandlers, type ServiceFunction } from "../execution/load-function.ts";
+import { argumentsCheck, checkedHandler } from "./checked-handler.ts";
 import { definitionFaults } from "./definition-faults.ts";
 import type { FunConfigInput } from "./fun-config.ts";
 import { readsRequestInfo } from "./reads-request-info.ts";
 import type { Definitions, FunctionDefinition, OtherName, OwnName, RequestTypeOf, Service } from "./service-types.ts";
+import { isStandardSchema, jsonSchemaOf, type StandardSchema } from "./standard-schema.ts";
 
 // The shorter overload comes first: while a call is being written, editors show the first overload with enough
 // parameters. The return types are written out because the declarations of a user's module cannot name a type that the
@@ -38,7 +40,8 @@ export function defineService<const Name extends string, const Args, Results, co
  *
  * The module must export the definition, because a thread finds the handlers by importing it. Without the URL the host
  * has to name the module: `startGenApi({ modules: { user_service: url } })`. Defaults that differ from a FunConfig's:
- * `nodes` "local", `timeout` 5 000 ms, `argOrders` "map", `requestInfo` true if the handler can use it.
+ * `nodes` "local", `timeout` 5 000 ms, `argOrders` "map", `requestInfo` true if the handler can use it, the JSON Schemas
+ * those that the libraries of its schemas make.
  *
  * @throws GenApiError `invalid_config` that lists every fault, each with the function and its field
  */
@@ -59,21 +62,35 @@ export function defineService(service: string, ...rest: [string | URL, object] |
   const what = `Invalid defineService(${shown(service)})`;
   return reading("invalid_config", what, functions, () => {
     const faults = definitionFaults(service, url, functions, (name, definition) => {
-      return configOf(service, name, definition as FunctionDefinition<ArgTypes>);
+      return configOf(service, name, definition as FunctionDefinition<unknown>);
     });
     if (faults.length > 0) throw faultsError("invalid_config", what, faults);
-    const definitions = Object.entries(functions) as [string, FunctionDefinition<ArgTypes>][];
+    const definitions = Object.entries(functions) as [string, FunctionDefinition<unknown>][];
     return markHandlers({
       service,
       url: url === null ? null : String(url),
       functions: definitions.map(([name, definition]) => configOf(service, name, definition)),
-      handlers: new Map(definitions.map(([name, { handler }]) => [name, handler as ServiceFunction])),
+      handlers: new Map(definitions.map(([name, definition]) => [name, handlerOf(definition)])),
+      checks: new Map(
+        definitions.flatMap(([name, { args }]) => {
+          return isStandardSchema(args) ? [[checkName(name), argumentsCheck(args)] as const] : [];
+        }),
+      ),
     });
   });
 }
 
-function configOf(service: string, name: string, definition: FunctionDefinition<ArgTypes>): FunConfigInput {
-  const { args, handler, ...fields } = definition;
+function handlerOf({ args, result, chunk, checkResults, handler }: FunctionDefinition<unknown>): ServiceFunction {
+  const isChecked = checkResults === true;
+  return checkedHandler(handler as ServiceFunction, {
+    args: isStandardSchema(args) ? args : null,
+    result: isChecked ? (result ?? null) : null,
+    chunk: isChecked ? (chunk ?? null) : null,
+  });
+}
+
+function configOf(service: string, name: string, definition: FunctionDefinition<unknown>): FunConfigInput {
+  const { args, result, chunk, checkResults: _, handler, ...fields } = definition;
   // Undefined fields count as left out.
   const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
   return {
@@ -81,12 +98,25 @@ function configOf(service: string, name: string, definition: FunctionDefinition<
     timeout: 5_000,
     requestType: name,
     requestInfo: readsRequestInfo(handler),
+    ...schemaField("argsSchema", args, "input"),
+    ...schemaField("resultSchema", result, "output"),
+    ...schemaField("chunkSchema", chunk, "output"),
     ...given,
     service,
     mfa: { module: service, function: name },
-    argTypes: args ?? {},
+    argTypes: isStandardSchema(args) ? "schema" : ((args as ArgTypes | undefined) ?? {}),
     argOrders: "map",
   };
+}
+
+/** The field with the JSON Schema of a schema, where its library makes one. */
+function schemaField(
+  field: "argsSchema" | "resultSchema" | "chunkSchema",
+  schema: StandardSchema | unknown,
+  side: "input" | "output",
+): Partial<FunConfigInput> {
+  const json = isStandardSchema(schema) ? jsonSchemaOf(schema, side) : null;
+  return json === null ? {} : { [field]: json };
 }
 
 /** Whether `value` is what {@link defineService} returns. */

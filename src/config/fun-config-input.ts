@@ -1,4 +1,5 @@
-import type { ArgOrders, ArgTypes } from "../arguments/declarations.ts";
+import type { ArgOrders, ArgTypes, SchemaArguments } from "../arguments/declarations.ts";
+import type { JsonSchema } from "../arguments/json-schema.ts";
 
 /**
  * A function of a module of the program that calls it: the program's option `modules`, or one of its services, has the
@@ -49,9 +50,10 @@ export interface FunConfigInput {
   readonly mfa: ModuleFunctionInput;
   /**
    * The types and limits of its arguments, by name; a client's arguments are checked against them before the call.
+   * `"schema"`: the handler of `defineService` has a schema of its own for them.
    * @default null: it takes no arguments, and those sent are ignored
    */
-  readonly argTypes?: ArgTypes | null | undefined;
+  readonly argTypes?: ArgTypes | SchemaArguments | null | undefined;
   /** The order of its arguments; `"map"`: all as one object. @default the order of `argTypes` */
   readonly argOrders?: ArgOrders | undefined;
   /**
@@ -112,4 +114,26 @@ export interface FunConfigInput {
    * @default "worker"
    */
   readonly runOn?: "worker" | "main" | undefined;
+  /** What it does, for people who call it; at most 1 KiB. @default null */
+  readonly description?: string | null | undefined;
+  /** Whether clients should no longer call it; a text, of at most 1 KiB, says what to do instead. @default false */
+  readonly deprecated?: boolean | string | undefined;
+  /** The JSON Schema (2020-12) of its arguments, for descriptions only. @default null: made from `argTypes` */
+  readonly argsSchema?: JsonSchema | null | undefined;
+  /** The JSON Schema of its result, for descriptions only. @default null: unknown */
+  readonly resultSchema?: JsonSchema | null | undefined;
+  /** The JSON Schema of a chunk of its stream, for descriptions only. @default null: unknown */
+  readonly chunkSchema?: JsonSchema | null | undefined;
+  /** What a call may do, for tools that decide whether to make it. @default {}: nothing is known */
+  readonly hints?: FunctionHints | undefined;
+}
+
+/** What is known of the effects of calling a function. */
+export interface FunctionHints {
+  /** Whether a call changes nothing. */
+  readOnly?: boolean | undefined;
+  /** Whether a call may destroy something. */
+  destructive?: boolean | undefined;
+  /** Whether a second call with the same arguments changes nothing more. */
+  idempotent?: boolean | undefined;
 }

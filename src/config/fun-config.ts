@@ -1,12 +1,19 @@
 import { z } from "zod";
-import { type ArgOrders, type ArgTypes, checkArgumentDeclarations } from "../arguments/declarations.ts";
+import {
+  type ArgOrders,
+  type ArgTypes,
+  checkArgumentDeclarations,
+  type SchemaArguments,
+} from "../arguments/declarations.ts";
+import type { JsonSchema } from "../arguments/json-schema.ts";
 import { described, faultsError, faultsOf, must, namesKeys } from "../core/faults.ts";
 import { parseVersion } from "../core/semantic-version.ts";
 import { unreadableFault } from "../core/unreadable.ts";
 import { cloneFault } from "./carried-values.ts";
+import { descriptionFaults, maxDescriptionBytes } from "./description-faults.ts";
 import type { FunConfigInput } from "./fun-config-input.ts";
 
-export type { FunConfigInput, ModuleFunction, ModuleFunctionInput } from "./fun-config-input.ts";
+export type { FunConfigInput, FunctionHints, ModuleFunction, ModuleFunctionInput } from "./fun-config-input.ts";
 
 const name = z.string({ error: must("a non-empty string") }).min(1, { error: must("a non-empty string") });
 
@@ -25,6 +32,17 @@ const mfaText = z
   });
 
 const mfa = described(z.union([mfaObject, mfaText]), '{module, function, args} or "module.function"');
+
+const words = z.string({ error: must("a string") }).refine((text) => Buffer.byteLength(text) <= maxDescriptionBytes, {
+  error: ({ input }) => {
+    return `must have at most ${maxDescriptionBytes} bytes, got ${Buffer.byteLength(input as string)}`;
+  },
+});
+
+const hint = z.boolean({ error: must("true or false") }).optional();
+
+// descriptionFaults checks their contents.
+const jsonSchema = z.custom<JsonSchema>().nullable().default(null);
 
 const retries = z.int().min(0).max(100);
 
@@ -54,7 +72,7 @@ export const funConfigSchema = z.strictObject({
   ),
   mfa,
   // checkArgumentDeclarations checks the contents of these two, to report their faults with all others.
-  argTypes: z.custom<ArgTypes>().nullable().default(null),
+  argTypes: z.custom<ArgTypes | SchemaArguments>().nullable().default(null),
   argOrders: z.custom<ArgOrders>().default([]),
   responseType: z
     .enum(["sync", "async", "stream", "none"], { error: must('"sync", "async", "stream" or "none"') })
@@ -96,6 +114,19 @@ export const funConfigSchema = z.strictObject({
     .default(5_000),
   requestInfo: z.boolean({ error: must("true or false") }).default(false),
   runOn: z.enum(["worker", "main"], { error: must('"worker" or "main"') }).default("worker"),
+  description: words.nullable().default(null),
+  deprecated: z
+    .union([z.boolean(), words], { error: must("true, false or a text of at most 1024 bytes") })
+    .default(false),
+  argsSchema: jsonSchema,
+  resultSchema: jsonSchema,
+  chunkSchema: jsonSchema,
+  hints: z
+    .strictObject(
+      { readOnly: hint, destructive: hint, idempotent: hint },
+      { error: (issue) => (issue.code === "invalid_type" ? must("a map of hints")(issue) : undefined) },
+    )
+    .default({}),
 });
 
 /** A valid configuration with every field filled in: maps one (service, requestType, version) to one function. */
@@ -117,7 +148,7 @@ export function validateFunConfig(value: unknown): FunConfigValidation {
   try {
     const parsed = funConfigSchema.safeParse(value, namesKeys);
     const { argTypes, argOrders } = Object(value) as Partial<FunConfigInput>;
-    const faults = checkArgumentDeclarations(argTypes, argOrders);
+    const faults = [...checkArgumentDeclarations(argTypes, argOrders), ...descriptionFaults(value)];
     if (parsed.success) faults.push(...argsFaults(parsed.data, cloneFault));
     // Hooks and functions see parts of it: their changes must not reach the next request.
     if (parsed.success && faults.length === 0) return { ok: true, config: deepFrozen(structuredClone(parsed.data)) };

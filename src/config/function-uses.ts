@@ -4,7 +4,7 @@ import type { FunConfig, Mfa } from "./fun-config.ts";
 /** A function that a FunConfig names, as the program that runs it sees it. */
 export interface FunctionUse {
   /** The FunConfig's field. */
-  readonly field: "mfa" | "permissionCallback" | "nodes" | "beforeExecute" | "afterExecute";
+  readonly field: "mfa" | "argTypes" | "permissionCallback" | "nodes" | "beforeExecute" | "afterExecute";
   readonly called: Mfa;
   readonly runOn: FunConfig["runOn"];
   /** How it answers; null if it only decides. */

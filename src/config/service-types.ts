@@ -2,6 +2,7 @@ import type { ArgOptions, ArgTypeName, ArgTypes } from "../arguments/declaration
 import type { RequestInfo } from "../core/request-info.ts";
 import type { HandlerHolder } from "../execution/load-function.ts";
 import type { FunConfigInput } from "./fun-config.ts";
+import type { OutputOf, StandardSchema } from "./standard-schema.ts";
 
 /** The TypeScript type of a valid argument of each declared type. */
 interface ArgValues {
@@ -30,8 +31,12 @@ type ValueOf<Type> = Type extends ArgTypeName
       ? ArgValues[Type["type"]] | null
       : never;
 
-/** What a handler with these argument types receives: the validated arguments by name. */
-export type ArgsOf<Args> = { -readonly [Name in keyof Args]: ValueOf<Args[Name]> };
+/**
+ * What a handler with these argument types receives: the validated arguments by name, or what its schema makes of them.
+ */
+export type ArgsOf<Args> = Args extends StandardSchema
+  ? OutputOf<Args>
+  : { -readonly [Name in keyof Args]: ValueOf<Args[Name]> };
 
 type ResponseType = NonNullable<FunConfigInput["responseType"]>;
 
@@ -51,11 +56,21 @@ export interface FunctionDefinition<Args>
   readonly timeout?: FunConfigInput["timeout"];
   /** Whether the handler gets a RequestInfo as its second argument; false saves creating one per call. @default true */
   readonly requestInfo?: FunConfigInput["requestInfo"];
-  /** Argument types by name. @default none: the function takes no arguments */
-  // Editors complete the type names: while one is being written `Args` matches nothing, and ArgTypes alone is left.
-  readonly args?: (Args extends ArgTypes ? Args : unknown) & ArgTypes;
   /**
-   * Receives the arguments as one object and, unless `requestInfo` is false, the RequestInfo. (One object, because
+   * Argument types by name, or a Standard Schema of an object, such as zod's, which is checked where the function runs.
+   * @default none: the function takes no arguments
+   */
+  // Editors complete the type names: while one is being written `Args` matches nothing, and ArgTypes alone is left.
+  // ArgTypes does not stand in a union, in which unknown options would be let be.
+  readonly args?: Args extends StandardSchema ? Args : (Args extends ArgTypes ? Args : unknown) & ArgTypes;
+  /** A Standard Schema of its result, which fills `resultSchema`, and is checked only with `checkResults`. @default none */
+  readonly result?: StandardSchema | undefined;
+  /** A Standard Schema of a chunk of its stream, which fills `chunkSchema`, as `result` does. @default none */
+  readonly chunk?: StandardSchema | undefined;
+  /** Whether what the function answers is checked: what does not match fails as `internal`. @default false */
+  readonly checkResults?: boolean | undefined;
+  /**
+   * Receives the arguments as one object, or what their schema makes of them, and, unless `requestInfo` is false, the RequestInfo. (One object, because
    * TypeScript does not order the keys of an object: positions could not be typed.)
    */
   handler(args: ArgsOf<Args>, info: RequestInfo): unknown;

@@ -38,6 +38,13 @@ export interface HandlerHolder {
   readonly service: string;
   /** The functions, by name. */
   readonly handlers: ReadonlyMap<string, ServiceFunction>;
+  /** The checks of arguments by schemas, by {@link checkName}. */
+  readonly checks?: ReadonlyMap<string, ServiceFunction>;
+}
+
+/** Under which name the check of a handler's arguments is found in its module; no handler may have it. */
+export function checkName(handler: string): string {
+  return `${handler} (args)`;
 }
 
 /** Marks `holder` so that {@link loadFunction} finds its handlers when its module exports it. */
@@ -141,7 +148,7 @@ function findFunction({ scopes, holders }: Exports, place: FunctionPlace): Servi
 function handlersOf(holders: readonly HandlerHolder[], name: string, isMeant: (holder: HandlerHolder) => boolean) {
   const found: { readonly service: string; readonly run: ServiceFunction }[] = [];
   holders.forEach((holder) => {
-    const run = isMeant(holder) ? holder.handlers.get(name) : undefined;
+    const run = isMeant(holder) ? (holder.handlers.get(name) ?? holder.checks?.get(name)) : undefined;
     if (run !== undefined && !found.some((each) => each.run === run)) found.push({ service: holder.service, run });
   });
   return found;

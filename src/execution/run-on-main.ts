@@ -63,11 +63,11 @@ function apply(
   );
 }
 
-/** The answer to a function's throw: its own GenApiError as `failed`, anything else as `internal`. */
+/** The answer to a function's throw: its own GenApiError as `failed`, anything unexpected as `internal`. */
 function errorIn(thrown: unknown): GenApiError {
   const data = thrownData(thrown);
   // Logs want the error itself, not a copy.
-  return data.kind === "failed" ? errorOf(data) : internalError(toError(thrown));
+  return data.kind === "internal" ? internalError(toError(thrown)) : errorOf(data);
 }
 
 function fail(call: MainCall, thrown: unknown, info: LiveRequestInfo | null): void {

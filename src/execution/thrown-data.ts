@@ -1,6 +1,7 @@
 import { describe, GenApiError, genApiErrorIn, isErrorCode, libraryError, toError } from "../core/errors.ts";
 import { internalError } from "../core/failures.ts";
 import { errorText } from "../core/foreign/error-text.ts";
+import { refusalIn } from "./arguments-refused.ts";
 
 /**
  * A thrown value as plain data. Errors lose their class and most properties when a thread posts them, and any value can
@@ -16,6 +17,8 @@ export type ThrownData =
       readonly retryable: boolean;
       readonly cause: ErrorData | null;
     }
+  /** The function's own schema refused the arguments. */
+  | { readonly kind: "refused"; readonly message: string }
   | { readonly kind: "internal"; readonly cause: ErrorData };
 
 /** An Error as plain data. */
@@ -30,8 +33,13 @@ interface ErrorData {
 // A chain of causes can be circular.
 const causesKept = 4;
 
-/** The data of a user function's throw: a GenApiError is for the client, anything else is not. Never throws. */
+/**
+ * The data of a user function's throw: a GenApiError, and what its schema says, are for the client, anything else is not.
+ * Never throws.
+ */
 export function thrownData(thrown: unknown): ThrownData {
+  const refusal = refusalIn(thrown);
+  if (refusal !== null) return { kind: "refused", message: errorText(refusal) };
   const error = genApiErrorIn(thrown);
   if (error === null) return internalData(thrown);
   const { reason, message, canRetry, retryable, cause } = error;
@@ -45,7 +53,7 @@ export function internalData(thrown: unknown): ThrownData & { kind: "internal" }
 }
 
 /**
- * The error that the data describes: code `failed`, or `internal` with the original as its cause. Malformed data is
+ * The error that the data describes: `failed`, `invalid_argument`, or `internal` with the original as its cause. Malformed data is
  * `internal` too: it comes from a place where user code runs.
  */
 export function errorOf(data: ThrownData): GenApiError {
@@ -58,7 +66,10 @@ export function errorOf(data: ThrownData): GenApiError {
 
 function read(data: ThrownData): GenApiError {
   // User code can influence what a thread sends: it may be anything.
-  if (typeof data !== "object" || data === null || (data.kind !== "failed" && !data.cause)) {
+  if (data?.kind === "refused" && typeof data.message === "string") {
+    return libraryError("invalid_argument", errorText(data.message));
+  }
+  if (typeof data !== "object" || data === null || (data.kind !== "failed" && !("cause" in data && data.cause))) {
     return internalError(new Error("A thread sent an unreadable error"));
   }
   if (data.kind === "internal") return internalError(rebuilt(data.cause));

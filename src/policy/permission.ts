@@ -53,6 +53,14 @@ export function isPermitted(
   return "in" in mode ? mode.in.includes(claim) : namesOnly(claim, mode.arg, args, below);
 }
 
+/** Whether there are arguments with which a connection with this identity may make the request. */
+export function mayBePermitted(mode: PermissionMode, identity: Identity): boolean {
+  if (mode === false || mode === "any_authenticated" || "role" in mode || "in" in mode) {
+    return isPermitted(mode, identity, {}, null);
+  }
+  return "claim" in mode ? claimOf(identity.claims, mode.claim) !== undefined : isUserId(identity.userId);
+}
+
 /** Anonymous Phoenix clients send an empty user id; it must match no argument. */
 function isUserId(userId: string | null): userId is string {
   return typeof userId === "string" && userId !== "";

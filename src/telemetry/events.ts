@@ -19,8 +19,8 @@ interface RequestIdentity {
 }
 
 interface AttemptIdentity extends RequestIdentity {
-  /** Which function is called: the requested one, or first its `permissionCallback`. */
-  called: "function" | "permission_callback";
+  /** Which function is called: the requested one, or first its `permissionCallback` or the schema of its arguments. */
+  called: "function" | "permission_callback" | "arguments_check";
   where: "main" | "worker" | "node";
   /** The service node; null if the gateway itself runs it. */
   node: string | null;

@@ -371,7 +371,7 @@ export class WorkerPool {
     const error = errorOf(data);
     task.over = true;
     if (!begun) this.#circuits.abandoned(task);
-    else if (error.code === "failed") this.#circuits.succeeded(task);
+    else if (isOwnAnswer(error)) this.#circuits.succeeded(task);
     else this.#circuits.failed(task);
     this.#tellFailure(task, error, begun);
   }
@@ -454,7 +454,7 @@ export class WorkerPool {
   }
 
   #tellFailure(task: PoolTask, error: GenApiError, begun: boolean): void {
-    if (error.code === "failed") this.#telemetry.stopped(task);
+    if (isOwnAnswer(error)) this.#telemetry.stopped(task);
     else this.#telemetry.failed(task, error);
     task.listener.failed(error, begun);
   }
@@ -469,4 +469,9 @@ export class WorkerPool {
     for (const task of this.#threads.tasks) this.#placesOf(task).release(task.part);
     if (this.#state === "draining") this.#state = "closed";
   }
+}
+
+/** Whether a function failed on purpose: it threw a GenApiError, or its schema refused the arguments. */
+function isOwnAnswer({ code }: GenApiError): boolean {
+  return code === "failed" || code === "invalid_argument";
 }

@@ -47,7 +47,7 @@ describe("a fault", () => {
     expect(fault({})).toMatch(/^argTypes\.a\.type must be one of .*, got nothing$/);
     expect(fault(["string"])).toBe("argTypes.a must be a type's name or a map with `type`, got list");
     expect(checkArgumentDeclarations([], null)).toEqual([
-      "argTypes must be a map from names to types or null, got list",
+      'argTypes must be a map from names to types, "schema" or null, got list',
     ]);
   });
 

@@ -30,6 +30,12 @@ test("a minimal configuration gets the documented defaults", () => {
     hookTimeout: 5_000,
     requestInfo: false,
     runOn: "worker",
+    description: null,
+    deprecated: false,
+    argsSchema: null,
+    resultSchema: null,
+    chunkSchema: null,
+    hints: {},
   });
 });
 
@@ -72,7 +78,7 @@ describe("a fault names its field, what is allowed and what came:", () => {
     [{ timeout: undefined }, "got nothing"],
     [{ mfa: "get" }, 'mfa must be {module, function, args} or "module.function", got "get"'],
     [{ mfa: { module: "users" } }, "mfa must be"],
-    [{ argTypes: [] }, "argTypes must be a map from names to types or null, got list"],
+    [{ argTypes: [] }, 'argTypes must be a map from names to types, "schema" or null, got list'],
     [{ argTypes: { a: "text" } }, "argTypes.a"],
     [{ argTypes: { a: "string" }, argOrders: ["a", "b"] }, "argOrders[1] must be the name of an argument in argTypes"],
     [{ argOrders: "list" }, 'argOrders must be a list of names or "map", got "list"'],

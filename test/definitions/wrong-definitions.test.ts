@@ -87,7 +87,7 @@ const wrong: Readonly<Record<string, readonly [unknown, string]>> = {
   ],
   "args as a list": [
     { get: { handler, args: ["id"] } },
-    "get.args must be a map from names to types or null, got list",
+    "get.args must be a map from names to types, or a Standard Schema, got list",
   ],
   "a type that is a constructor": [
     { get: { handler, args: { id: String } } },

@@ -171,6 +171,18 @@ describe("of docs/functions.md,", () => {
   });
 });
 
+describe("of docs/describing.md,", () => {
+  const describing = new Page("docs/describing.md");
+  beforeAll(() => describing.compile(), 60_000);
+  afterEach(() => describing.killAll());
+  afterAll(() => describing.delete());
+
+  test.each(["ask.js", "read.js"])("%s, as it is written, prints what the page says", async (name) => {
+    const lines = await describing.printed(name);
+    expect(describing.text).toContain(`It prints\n\n\`\`\`text\n${lines.join("\n")}\n\`\`\``);
+  });
+});
+
 describe("of docs/tenants.md,", () => {
   const tenants = new Page("docs/tenants.md");
   beforeAll(() => tenants.compile(), 60_000);

@@ -17,7 +17,8 @@ function open(run: (info: Required<RequestInfo>) => unknown, { maxBytes = 1_000 
     {
       chunk: (json) => log.push(json),
       ended: (json) => log.push(`ended ${json}`),
-      failed: (data) => log.push(data.kind === "failed" ? `failed ${data.reason}` : `internal ${data.cause.message}`),
+      failed: (data) =>
+        log.push(data.kind === "internal" ? `internal ${data.cause.message}` : `failed ${Object(data).reason}`),
       stray: (thrown) => log.push(`stray ${(thrown as Error).message}`),
     },
     maxBytes,

@@ -8,7 +8,7 @@ import { libraryError } from "../../core/errors.ts";
 import { faultsError } from "../../core/faults.ts";
 import type { Clock } from "../../core/time/clock.ts";
 import { type FunctionKind, kindFault, kindOfFunction } from "../../execution/function-kind.ts";
-import type { FunctionPlace, LoadedFunction } from "../../execution/load-function.ts";
+import { checkName, type FunctionPlace, type LoadedFunction } from "../../execution/load-function.ts";
 import type { MainFunctions } from "../../execution/main-functions.ts";
 import type { Hook } from "../../policy/hooks.ts";
 import { type RetryPlan, retryPlan } from "../../policy/retry.ts";
@@ -41,6 +41,8 @@ export interface CompiledFunction extends ConfigEntry {
   /** Null if this gateway runs the function itself. */
   readonly nodes: FunctionNodes | null;
   readonly permissionCallback: CallTarget | null;
+  /** Asks the function's schema before the acknowledgement; null if there is none, or nothing to acknowledge here. */
+  readonly argumentsCheck: CallTarget | null;
   readonly beforeExecute: Hook | null;
   readonly afterExecute: Hook | null;
   readonly retryPlan: RetryPlan | null;
@@ -76,12 +78,13 @@ export async function compileFunction(value: unknown, deps: FunctionDeps): Promi
   return {
     config,
     validate: compileArguments(config.argTypes, config.argOrders),
-    takesArguments: Object.keys(config.argTypes ?? {}).length > 0,
+    takesArguments: config.argTypes === "schema" || Object.keys(config.argTypes ?? {}).length > 0,
     target: await targetOf("mfa", config.mfa, config, timeout === "infinity" ? null : timeout, responseType, deps),
     permissionCallback:
       permissionCallback === null
         ? null
         : await targetOf("permissionCallback", permissionCallback, config, hookTimeout, null, deps),
+    argumentsCheck: await argumentsCheckOf(config, deps),
     nodes: await nodesOf(config, deps),
     beforeExecute: await hookOf("beforeExecute", config, deps),
     afterExecute: await hookOf("afterExecute", config, deps),
@@ -116,6 +119,17 @@ async function targetOf(
   const kind = main === null ? await deps.verifyOnWorker(place, responseType ?? "sync") : kindOfFunction(main.run);
   refuseKind(field, mfa, kind, responseType, config);
   return { ...place, main, isCast, timeoutMs };
+}
+
+/** @throws as {@link targetOf}, also where the function's module has no schema for it */
+async function argumentsCheckOf(config: FunConfig, deps: FunctionDeps): Promise<CallTarget | null> {
+  const { argTypes, nodes, mfa, hookTimeout, runOn, responseType } = config;
+  if (argTypes !== "schema" || nodes !== "local") return null;
+  const place = { ...placeOf(mfa, deps), function: checkName(mfa.function) };
+  const main = runOn === "main" ? await deps.mainFunctions.load(place) : null;
+  if (main === null) await deps.verifyOnWorker(place, "sync");
+  if (responseType === "sync") return null;
+  return { ...place, main, isCast: false, timeoutMs: hookTimeout };
 }
 
 async function nodesOf(config: FunConfig, deps: FunctionDeps): Promise<FunctionNodes | null> {

@@ -20,6 +20,9 @@ export const checkedArguments: Stage = {
     if (argTypes === null) {
       return { summary: `${first}none: what is sent is ignored`, details: { types: null, argOrders } };
     }
+    if (argTypes === "schema") {
+      return { summary: `${first}a map, as the function's schema has it`, details: { types: argTypes, argOrders } };
+    }
     const types = Object.entries(argTypes).map(
       ([name, type]) => [name, typeof type === "string" ? type : type.type] as const,
     );

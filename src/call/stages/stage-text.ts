@@ -9,6 +9,7 @@ export type StageName =
   | "permission_callback"
   | "repeat"
   | "arguments"
+  | "arguments_check"
   | "execution"
   | "after_execute";
 

@@ -1,4 +1,5 @@
 import { checkedArguments } from "./arguments.ts";
+import { argumentsCheck } from "./arguments-check.ts";
 import { beforeExecute } from "./before-execute.ts";
 import { execution } from "./execution.ts";
 import { answerRepeat, claimKey } from "./idempotency.ts";
@@ -21,5 +22,6 @@ export const stages: readonly Stage[] = [
   permissionCallback,
   answerRepeat,
   checkedArguments,
+  argumentsCheck,
   execution,
 ];

@@ -10,11 +10,12 @@ export type RemoteFailure = ThrownData | { readonly kind: "unavailable"; readonl
 /** The data that a node sends of a failure. */
 export function failureData(error: GenApiError): RemoteFailure {
   if (error.code === "failed") return thrownData(error);
+  if (error.code === "invalid_argument") return { kind: "refused", message: error.message };
   const { cause } = internalData(error.cause === undefined ? error : toError(error.cause));
   return { kind: error.code === "unavailable" ? "unavailable" : "internal", cause };
 }
 
-/** The error that the data describes: `failed`, `unavailable` or `internal`, for anything that a node sends. */
+/** The error that the data describes: `failed`, `invalid_argument`, `unavailable` or `internal`, whatever a node sends. */
 export function remoteError(data: unknown): GenApiError {
   const failure = data as RemoteFailure | null;
   if (failure?.kind === "unavailable") {

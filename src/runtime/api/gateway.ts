@@ -6,6 +6,7 @@ import type { TreeNode } from "../../actor/supervisor/tree-node.ts";
 import type { AdminListen } from "../../admin/admin-server.ts";
 import type { HostCallOptions, HostRequest } from "../../call/host/host-calls.ts";
 import type { Response } from "../../call/request/response.ts";
+import type { DescribedIdentity, GatewayDescription } from "../../description/gateway-description.ts";
 import type { Diagnostics } from "../../diagnostics/diagnostics.ts";
 import type { ActorRef } from "../../otp/actor-ref.ts";
 import type { RateLimiterApi } from "../../policy/rate-limiter/rate-limiter-api.ts";
@@ -79,6 +80,14 @@ export interface Gateway extends AsyncDisposable {
    * @throws GenApiError as {@link broadcast}
    */
   push(target: PushTarget, event: string, payload?: unknown, options?: PushOptions): void;
+  /**
+   * What it offers now, as plain data: services, functions, versions, arguments, schemas, permissions, limits,
+   * deprecations. See docs/describing.md.
+   *
+   * @param identity describes only what this identity may call. @default everything
+   * @throws GenApiError `invalid_option` for an identity that is none
+   */
+  describe(identity?: DescribedIdentity): GatewayDescription;
   /**
    * Closes (1001) every connection to which `connect` gave this `id`.
    * @returns how many it closed

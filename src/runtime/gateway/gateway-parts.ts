@@ -24,6 +24,8 @@ import { SharedBudget } from "../../core/fair/shared-budget.ts";
 import { Groups } from "../../core/groups.ts";
 import type { Clock } from "../../core/time/clock.ts";
 import { Deadlines } from "../../core/time/deadlines.ts";
+import { describeGateway } from "../../description/describe-gateway.ts";
+import type { DescribedIdentity, GatewayDescription } from "../../description/gateway-description.ts";
 import { GatewayDiagnostics } from "../../diagnostics/gateway-diagnostics.ts";
 import { createProbes, type Probes } from "../../diagnostics/probes.ts";
 import { MainFunctions } from "../../execution/main-functions.ts";
@@ -65,6 +67,7 @@ export class GatewayParts {
   readonly diagnostics: GatewayDiagnostics;
   readonly handleProbe: Probes;
   readonly metricsSource: MetricsSource;
+  readonly describe: (identity?: DescribedIdentity) => GatewayDescription;
   readonly listener: Listener;
   readonly admin: AdminListener | undefined;
   readonly running = new RunningCalls();
@@ -221,6 +224,12 @@ export class GatewayParts {
       isDraining: () => this.pipeline.isDraining,
       isListening: () => this.#isListening(),
     });
+    const described = options.channels.map(({ topic }, at) => ({ topic, event: channels[at]?.event ?? "" }));
+    this.describe = (identity) => {
+      const { path: socketPath } = socket;
+      const parts = { gateway: name, socketPath, channels: described, functionTable: this.#functionTable };
+      return describeGateway({ ...parts, limits: () => limiter.limits }, identity);
+    };
     this.metricsSource = metricsSource(name, this.#functionTable, this.diagnostics, this.cluster);
     this.handleProbe = createProbes(() => this.diagnostics.health());
     this.listener = createListener({

@@ -21,8 +21,13 @@ export function gatewayUses(deps: GatewayUsesDeps): Pick<ReloadDeps, "uses" | "n
   const { gateway, functionTable, serviceConfigs, allowlist } = deps;
 
   function* uses(): Generator<PlacedUse> {
-    for (const { config } of functionTable.entries()) {
-      for (const use of usesOnGateway(config)) yield* placed(use, config.service, nameOf(config));
+    for (const { config, argumentsCheck } of functionTable.entries()) {
+      const { service, mfa, runOn } = config;
+      for (const use of usesOnGateway(config)) yield* placed(use, service, nameOf(config));
+      if (argumentsCheck === null) continue;
+      const { module, moduleName, function: name, ofService } = argumentsCheck;
+      const place = { module, moduleName, function: name, ofService };
+      yield { field: "argTypes", called: mfa, runOn, responseType: null, service, name: nameOf(config), place };
     }
     for (const { service, nodes } of serviceConfigs) {
       if (!("module" in nodes)) continue;

@@ -12,6 +12,7 @@ import { libraryError } from "../../core/errors.ts";
 import { refuseArgument, shown } from "../../core/faults.ts";
 import { systemClock } from "../../core/time/clock.ts";
 import { atMost } from "../../core/time/within.ts";
+import type { DescribedIdentity, GatewayDescription } from "../../description/gateway-description.ts";
 import type { Diagnostics } from "../../diagnostics/diagnostics.ts";
 import type { Probes } from "../../diagnostics/probes.ts";
 import type { ActorRef } from "../../otp/actor-ref.ts";
@@ -138,6 +139,10 @@ class RunningGateway implements Gateway {
 
   push(target: PushTarget, event: string, payload?: unknown, options?: PushOptions): void {
     this.#parts.pushes.push(target, event, payload, options);
+  }
+
+  describe(identity?: DescribedIdentity): GatewayDescription {
+    return this.#parts.describe(identity);
   }
 
   disconnect(id: string): number {

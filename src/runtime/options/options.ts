@@ -109,7 +109,7 @@ export interface GatewayOptions extends ProgramOptions {
   readonly nodeStreamWindow?: number;
   /** At most this many functions in one push or pull. @default 10_000 */
   readonly maxFunctionsPerPush?: number;
-  /** The largest FunConfig that a node may send, bytes of JSON. @default 65_536 */
+  /** The largest FunConfig that a node may send, bytes of JSON. @default 131_072 */
   readonly maxConfigBytes?: number;
   /** Actions at run time that are refused unless listed here. @default [] */
   readonly adminActions?: readonly AdminAction[];

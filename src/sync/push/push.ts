@@ -115,7 +115,7 @@ export interface AcceptedPush {
 export interface PushLimits {
   /** Functions in one push or pull. @default 10_000 */
   readonly maxFunctions: number;
-  /** Bytes of one FunConfig as JSON. @default 65_536 */
+  /** Bytes of one FunConfig as JSON, three schemas of 32 KiB included. @default 131_072 */
   readonly maxConfigBytes: number;
   /** Bytes of all functions of one push or pull, as JSON. @default 33_554_432 */
   readonly maxPushBytes: number;
@@ -130,7 +130,7 @@ export interface PushLimits {
 /** The defaults of {@link PushLimits}. */
 export const pushDefaults: PushLimits = {
   maxFunctions: 10_000,
-  maxConfigBytes: 65_536,
+  maxConfigBytes: 131_072,
   maxPushBytes: 33_554_432,
   sliceSize: 50,
   maxPushesPerNode: 4,
