@@ -1,4 +1,6 @@
+import { types } from "node:util";
 import type { ActorLogic, ActorRef, ActorScope, AnyActorRef, EventObject, Snapshot } from "xstate";
+import { holds, isText, mustTake } from "../core/argument.ts";
 import { libraryError, toError } from "../core/errors.ts";
 import { isThenable, settle, whenRejected } from "../core/foreign/thenable.ts";
 import { shown } from "../core/shown.ts";
@@ -120,12 +122,18 @@ function resourceFrom<Event extends EventObject>(opened: Resource<Event> | (() =
   if (typeof opened === "function") return { close: opened };
   const isPromised = isThenable(opened);
   if (isPromised) whenRejected(opened);
-  else if (typeof (opened as Partial<Resource> | null | undefined)?.close === "function") return opened;
-  const got = isPromised ? "a promise" : shown(opened);
+  else if (holds(isResource, opened)) return opened;
+  const got = isPromised && !types.isProxy(opened) ? "a promise" : shown(opened);
   throw libraryError(
     "invalid_option",
     `open of "${id}" must return how to close it, or an object with close, got ${got}`,
   );
+}
+
+function isResource(value: unknown): boolean {
+  const { close, receive, shutdown, formatStatus } = Object(value) as Partial<Record<keyof Resource, unknown>>;
+  if (typeof close !== "function") return false;
+  return [receive, shutdown, formatStatus].every((each) => each === undefined || typeof each === "function");
 }
 
 function scopeFor<Input>({ self }: { readonly self: AnyActorRef }, input: Input): ResourceScope<Input> {
@@ -136,7 +144,10 @@ function scopeFor<Input>({ self }: { readonly self: AnyActorRef }, input: Input)
     fail: (error) => failLater(self, error),
     finish: () => tell(self, { type: "resource.finished" }),
     sendParent: (event) => self._parent?.send(event),
-    whereis: (name) => whereis(self, name),
+    whereis(name) {
+      mustTake("whereis", "the name of an actor", name, isText);
+      return whereis(self, name);
+    },
   };
 }
 

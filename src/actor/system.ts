@@ -54,8 +54,8 @@ export interface System {
  * Starts a system: a root supervisor and the tree below it, all running when this returns. The end of the root, by
  * {@link System.shutdown} or because it gave up, does not end the process; it resolves `closed`.
  *
- * @throws the error of the child that did not start, or `max_restarts` if the root gave up while starting; nothing is
- * left running then
+ * @throws GenApiError `failed` that names the child that did not start, with its error as cause; `max_restarts` if the
+ * root gave up while starting; nothing is left running then
  */
 export function startSystem(options: SystemOptions): System {
   const { name, program = name, clock = systemClock } = options;

@@ -87,13 +87,31 @@ export class GenApiError extends Error {
    * @param message a full sentence for people; both are cut to 8 KiB of UTF-8
    */
   constructor(reason: string, message: string, options: GenApiErrorOptions = {}) {
-    super(errorText(String(message ?? "")), options.cause === undefined ? undefined : { cause: options.cause });
-    this.reason = errorText(String(reason));
-    this.code = options.code ?? "failed";
-    this.canRetry = options.canRetry ?? false;
-    this.retryable = options.retryable ?? false;
-    this.retryAfterMs = options.retryAfterMs;
+    // What reports a failure must not fail itself, whatever it is given.
+    const { code, canRetry, retryable, retryAfterMs, cause } = readable(options);
+    super(errorText(textOf(message ?? "")), cause === undefined ? undefined : { cause });
+    this.reason = errorText(textOf(reason));
+    this.code = code ?? "failed";
+    this.canRetry = canRetry ?? false;
+    this.retryable = retryable ?? false;
+    this.retryAfterMs = retryAfterMs;
     Object.defineProperty(this, brand, { value: true });
+  }
+}
+
+function readable(options: GenApiErrorOptions): GenApiErrorOptions {
+  try {
+    return { ...options };
+  } catch {
+    return {};
+  }
+}
+
+function textOf(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return describe(value);
   }
 }
 

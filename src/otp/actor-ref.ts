@@ -1,7 +1,8 @@
+import { mustTakeEvent } from "../actor/lifecycle/event.ts";
 import * as exit from "../actor/lifecycle/exit.ts";
 import type { ExitReason } from "../actor/lifecycle/exit-reason.ts";
-import { libraryError } from "../core/errors.ts";
-import { shown } from "../core/shown.ts";
+import { mustTake } from "../core/argument.ts";
+import { isError } from "../core/errors.ts";
 import { actor, livingActor } from "./checks/actors.ts";
 
 /** Marks types only: no value has such a field. */
@@ -60,6 +61,7 @@ export function exitOf(ref: ActorRef): ExitReason | undefined {
  * kill(system.whereis("cache"), new Error("a test wants to see it restarted"));
  */
 export function kill(ref: ActorRef | undefined, reason?: Error): void {
+  mustTake("kill", "an Error as its reason", reason, (value) => value === undefined || isError(value));
   const living = ref === undefined ? undefined : livingActor("kill", ref);
   if (living !== undefined) exit.kill(living, reason);
 }
@@ -72,8 +74,6 @@ export function kill(ref: ActorRef | undefined, reason?: Error): void {
  * send(system.whereis("cache"), { type: "sweep" });
  */
 export function send<Event extends { readonly type: string }>(ref: ActorRef | undefined, event: Event): void {
-  if (typeof (event as { type?: unknown } | null | undefined)?.type !== "string") {
-    throw libraryError("invalid_request", `send takes an event, an object with a type, got ${shown(event)}`);
-  }
+  mustTakeEvent("send", event);
   if (ref !== undefined) livingActor("send", ref)?.send(event);
 }

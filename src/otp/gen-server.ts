@@ -2,12 +2,13 @@ import * as genServer from "../actor/gen-server/gen-server.ts";
 import type { ArgumentOf, CallOptions, ReplyOf } from "../actor/gen-server/handler-types.ts";
 import type { Status } from "../actor/inspection/format-status.ts";
 import type { ExitReason } from "../actor/lifecycle/exit-reason.ts";
-import { libraryError } from "../core/errors.ts";
+import { isText, mustTake } from "../core/argument.ts";
 import { shown } from "../core/shown.ts";
 import type { Clock } from "../core/time/clock.ts";
 import type { ActorRef } from "./actor-ref.ts";
 import { actor, livingActor } from "./checks/actors.ts";
 import { type Check, checkOptions, fields, fun, functions, millisecondsOrInfinity, optional } from "./checks/faults.ts";
+import { mustServe } from "./checks/servers.ts";
 import type { Logic } from "./logic.ts";
 
 /** Marks types only. */
@@ -144,15 +145,21 @@ export function fromGenServer<
   Casts = Record<never, never>,
   Info extends { readonly type: string } = { readonly type: string },
 >(options: GenServerOptions<State, Input, Calls, Casts, Info>): GenServerLogic<Input, Calls, Casts> {
-  checkOptions("fromGenServer", options, isServer);
-  return genServer.fromGenServer(options as never) as unknown as GenServerLogic<Input, Calls, Casts>;
+  const checked = Object.entries(checkOptions("fromGenServer", options, isServer));
+  // Of a class, perhaps, whose methods need their object.
+  const bound = checked.map(([name, each]) => {
+    if (typeof each !== "function") return [name, each];
+    return [name, (...given: unknown[]) => Reflect.apply(each, options, given)];
+  });
+  return genServer.fromGenServer(Object.fromEntries(bound)) as unknown as GenServerLogic<Input, Calls, Casts>;
 }
 
 /**
  * Asks a server and waits for its reply (`GenServer.call/3`).
  *
  * @throws GenApiError (as a rejection) `noproc` when there is no such server, it has ended, or ends before it replies,
- * then with its error as cause; `timeout`; `invalid_request` for what is no server; and whatever the handler refused with
+ * then with its error as cause; `timeout`; `invalid_request` for what is no server, `not_found` where it has no such
+ * handler, both at once; and whatever the handler refused with
  * @example
  * const count = await call(system.whereis("counter"), "add", 1, { timeoutMs: 1000 });
  */
@@ -164,14 +171,16 @@ export async function call<Calls, Casts, Name extends string & keyof Calls>(
     : [argument: ArgumentOf<Calls[Name]>, options?: CallOptions]
 ): Promise<ReplyOf<Calls[Name]>> {
   checkName("call", name);
-  if (options !== undefined) checkOptions(`call "${name}"`, options, callOptions);
-  return genServer.call(server(`call "${name}"`, ref), name, argument as never, options as never) as never;
+  const what = `call ${shown(name)}`;
+  const checked = options === undefined ? undefined : checkOptions(what, options, callOptions);
+  if (ref !== undefined) mustServe("call", actor(what, ref), name);
+  return genServer.call(ref as AnyServer | undefined, name, argument as never, checked as never) as never;
 }
 
 /**
  * Tells a server something (`GenServer.cast/2`); nobody learns whether it arrived.
  *
- * @throws GenApiError `invalid_request` for what is no server
+ * @throws GenApiError `invalid_request` for what is no server, `not_found` where it has no such handler
  * @example
  * cast(system.whereis("counter"), "reset");
  */
@@ -183,7 +192,8 @@ export function cast<Calls, Casts, Name extends string & keyof Casts>(
     : [argument: ArgumentOf<Casts[Name]>]
 ): void {
   checkName("cast", name);
-  const living = ref === undefined ? undefined : livingActor(`cast "${name}"`, ref);
+  const living = ref === undefined ? undefined : livingActor(`cast ${shown(name)}`, ref);
+  if (living !== undefined) mustServe("cast", living, name);
   genServer.cast(living as AnyServer | undefined, name, argument as never);
 }
 
@@ -191,11 +201,6 @@ const callOptions = fields({ timeoutMs: optional(millisecondsOrInfinity) });
 
 type AnyServer = genServer.GenServerRef<Record<string, () => unknown>, Record<string, () => unknown>>;
 
-function server(what: string, ref: unknown): AnyServer | undefined {
-  return ref === undefined ? undefined : (actor(what, ref) as AnyServer);
-}
-
 function checkName(what: string, name: unknown): void {
-  if (typeof name === "string") return;
-  throw libraryError("invalid_request", `${what} takes the name of a handler, got ${shown(name)}`);
+  mustTake(what, "the name of a handler", name, isText);
 }

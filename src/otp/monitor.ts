@@ -1,5 +1,6 @@
 import type { ExitReason } from "../actor/lifecycle/exit-reason.ts";
 import * as inner from "../actor/registry/monitor.ts";
+import { mustTake } from "../core/argument.ts";
 import type { ActorRef } from "./actor-ref.ts";
 import { actor, refTo } from "./checks/actors.ts";
 import { checkOptions, fields, fun } from "./checks/faults.ts";
@@ -30,11 +31,14 @@ export interface Monitor {
 }
 
 const monitors = new WeakMap<Monitor, inner.Demonitor>();
+const isMonitor = (value: unknown) => monitors.has(value as Monitor);
 
 /**
  * Calls `onDown` once when the actor ends (`Process.monitor/1`); when it has ended already, soon and with the reason
- * `noproc`. What `onDown` throws is an uncaught exception of the process: let it send an event to whoever wants to know.
+ * `noproc`. What `onDown` throws, or its promise rejects with, harms nobody: the telemetry event `monitor.exception` has
+ * it; where nobody listens to that, it is a warning of the process.
  *
+ * @throws GenApiError `invalid_request` for what is no actor, `invalid_option` when `onDown` is no function
  * @example
  * const watch = monitor(worker, ({ reason }) => send(manager, { type: "worker_down", reason }));
  */
@@ -52,11 +56,12 @@ export function monitor(ref: ActorRef, onDown: (down: Down) => void): Monitor {
 /**
  * Ends a monitor (`Process.demonitor/1`): its callback is not called any more. A second time does nothing.
  *
+ * @throws GenApiError `invalid_request` for what is no monitor
  * @example
  * const watch = monitor(ref, () => console.log("down"));
  * demonitor(watch);
  */
 export function demonitor(watch: Monitor): void {
+  mustTake("demonitor", "a monitor, as monitor returns it", watch, isMonitor);
   monitors.get(watch)?.();
-  monitors.delete(watch);
 }

@@ -1,3 +1,4 @@
+import { isText, mustTake } from "../core/argument.ts";
 import type { ActorRef } from "./actor-ref.ts";
 
 type Whereis = (name: string) => ActorRef | undefined;
@@ -18,10 +19,12 @@ export function shareNames(names: Whereis): () => void {
  * where several have the name, and of the `children` of gateways and service nodes. For code that has no system at hand,
  * such as a hook or a function on the main thread. Worker threads have no actors.
  *
+ * @throws GenApiError `invalid_request` for what is no name
  * @example
  * const stock = await call(whereis<GenServerRefFrom<typeof cache>>("cache"), "get", "apple");
  */
 export function whereis<Ref extends ActorRef = ActorRef>(name: string): Ref | undefined {
+  mustTake("whereis", "the name of an actor", name, isText);
   for (const find of systems) {
     const ref = find(name);
     if (ref !== undefined) return ref as Ref;

@@ -55,8 +55,7 @@ const isOptions = fields({ keys: oneOf("unique", "duplicate") });
 export function createRegistry<Key = string, Value = undefined, Ref extends ActorRef = ActorRef>(options: {
   readonly keys: "unique" | "duplicate";
 }): Registry<Key, Value, Ref> {
-  checkOptions("createRegistry", options, isOptions);
-  const registry = inner.createRegistry<Key, Value | undefined>(options);
+  const registry = inner.createRegistry<Key, Value | undefined>(checkOptions("createRegistry", options, isOptions));
   const entry = (found: { readonly ref: Parameters<typeof refTo>[0]; readonly value: Value | undefined }) => ({
     ref: refTo<Ref>(found.ref),
     value: found.value as Value,

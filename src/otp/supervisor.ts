@@ -3,7 +3,7 @@ import type { AutoShutdown, Intensity, Strategy } from "../actor/supervisor/poli
 import * as fixed from "../actor/supervisor/supervisor.ts";
 import * as requests from "../actor/supervisor/supervisor-requests.ts";
 import type { ChildStatus } from "../actor/supervisor/tree-node.ts";
-import { libraryError } from "../core/errors.ts";
+import { isText, mustTake } from "../core/argument.ts";
 import type { ActorRef } from "./actor-ref.ts";
 import { livingSupervisor, refTo, supervisorOf } from "./checks/actors.ts";
 import { checkOptions, count, fields, millisecondsOrInfinity, optional } from "./checks/faults.ts";
@@ -73,9 +73,9 @@ const isDynamic = fields({ intensity: supervisorFields.intensity, maxChildren: o
 export function fromSupervisor<const Specs extends readonly AnySpec[]>(
   options: SupervisorOptions<Specs>,
 ): SupervisorLogic<NamesIn<Specs>> {
-  checkOptions("fromSupervisor", options, isSupervisor);
-  const children = checkSpecs("fromSupervisor", options);
-  return fixed.fromSupervisor({ ...options, children }) as unknown as SupervisorLogic<NamesIn<Specs>>;
+  const checked = checkOptions("fromSupervisor", options, isSupervisor);
+  const children = checkSpecs("fromSupervisor", checked);
+  return fixed.fromSupervisor({ ...checked, children }) as unknown as SupervisorLogic<NamesIn<Specs>>;
 }
 
 /**
@@ -91,8 +91,8 @@ export function fromSupervisor<const Specs extends readonly AnySpec[]>(
  * await startChild(system.whereis("orders"), { id: "order_1", logic: order, restart: "transient" });
  */
 export function fromDynamicSupervisor(options: DynamicSupervisorOptions = {}): SupervisorLogic {
-  checkOptions("fromDynamicSupervisor", options, isDynamic);
-  return dynamic.fromDynamicSupervisor(options) as unknown as SupervisorLogic;
+  const checked = checkOptions("fromDynamicSupervisor", options, isDynamic);
+  return dynamic.fromDynamicSupervisor(checked) as unknown as SupervisorLogic;
 }
 
 /**
@@ -252,11 +252,11 @@ export function countChildren(supervisor: SupervisorRef | undefined): ChildCount
 }
 
 function timeoutOf(what: string, options: RequestOptions | undefined): number | "infinity" {
-  if (options !== undefined) checkOptions(what, options, requestOptions);
-  return options?.timeoutMs ?? "infinity";
+  const checked = options === undefined ? undefined : checkOptions(what, options, requestOptions);
+  return checked?.timeoutMs ?? "infinity";
 }
 
-function checkId(what: string, id: unknown): string {
-  if (typeof id === "string") return id;
-  throw libraryError("invalid_request", `${what} takes the id of a child, got ${typeof id}`);
+function checkId(what: string, id: string): string {
+  mustTake(what, "the id of a child", id, isText);
+  return id;
 }

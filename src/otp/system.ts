@@ -3,10 +3,13 @@ import { inspectionShape, isInspection } from "../actor/inspection/inspect.ts";
 import type { Inspection, InspectionObserver } from "../actor/inspection/inspection.ts";
 import type { RestartedActor, TreeNode } from "../actor/supervisor/tree-node.ts";
 import * as inner from "../actor/system.ts";
-import type { Clock } from "../core/time/clock.ts";
+import { isText, mustTake } from "../core/argument.ts";
+import { type Clock, systemClock } from "../core/time/clock.ts";
+import { clockFault, HostClock } from "../core/time/host-clock.ts";
+import { reportClockFaults } from "../telemetry/clock-faults.ts";
 import type { ActorRef } from "./actor-ref.ts";
 import { refTo } from "./checks/actors.ts";
-import { checkOptions, fields, must, optional, text } from "./checks/faults.ts";
+import { type Check, checkOptions, Fault, fields, must, optional, text } from "./checks/faults.ts";
 import { checkSpecs, supervisorFields } from "./checks/specs.ts";
 import type { AnySpec, NamesIn } from "./child-spec.ts";
 import type { SupervisorRef } from "./logic.ts";
@@ -71,14 +74,22 @@ export interface System<Names = unknown> extends AsyncDisposable {
 
 const methods = ["now", "systemTime", "setTimeout", "clearTimeout"] as const;
 
+const isClock = must("a clock with now, systemTime, setTimeout and clearTimeout", (value) =>
+  methods.every((method) => typeof (value as Partial<Clock> | null)?.[method] === "function"),
+);
+
+/** A clock of the host's, as reliable as the machine's. */
+const hostClock: Check = (value, got) => {
+  const clock = isClock(value, got);
+  if (Fault.is(clock) || clock === systemClock) return clock;
+  const fault = clockFault(clock as Clock);
+  return fault === null ? new HostClock(clock as Clock, reportClockFaults()) : new Fault(fault);
+};
+
 const isOptions = fields({
   ...supervisorFields,
   name: text,
-  clock: optional(
-    must("a clock with now, systemTime, setTimeout and clearTimeout", (value) =>
-      methods.every((method) => typeof (value as Partial<Clock> | null)?.[method] === "function"),
-    ),
-  ),
+  clock: optional(hostClock),
   inspect: optional(must(inspectionShape, isInspection)),
 });
 
@@ -86,8 +97,9 @@ const isOptions = fields({
  * Starts a system: a root supervisor and what is below it, all running when this returns. The end of the root, by
  * `shutdown` or because it gave up, does not end the process; it resolves `closed`.
  *
- * @throws GenApiError `invalid_option` for wrong options; `max_restarts` when the root gave up while starting; what the
- * child that did not start threw. Nothing is left running then
+ * @throws GenApiError `invalid_option` for wrong options; `failed` with the id of the child that did not start, and its
+ * error as cause; `already_started` when its name is taken; `max_restarts` when the root gave up while starting. Nothing
+ * is left running then
  * @example
  * const system = startSystem({
  *   name: "shop",
@@ -99,10 +111,11 @@ const isOptions = fields({
 export function startSystem<const Specs extends readonly AnySpec[]>(
   options: SystemOptions<Specs>,
 ): System<NamesIn<Specs>> {
-  checkOptions("startSystem", options, isOptions);
-  const system = inner.startSystem({ ...options, children: checkSpecs("startSystem", options) });
+  const checked = checkOptions("startSystem", options, isOptions);
+  const system = inner.startSystem({ ...checked, children: checkSpecs("startSystem", checked) });
   const { name, clock, root, closed } = system;
   const whereis = (key: string) => {
+    mustTake("whereis", "the name of an actor", key, isText);
     const ref = system.whereis(key);
     return ref === undefined ? undefined : refTo<ActorRef>(ref);
   };
@@ -115,7 +128,10 @@ export function startSystem<const Specs extends readonly AnySpec[]>(
     closed,
     whereis: whereis as System<NamesIn<Specs>>["whereis"],
     names: system.names,
-    table: <Table>(key: string) => system.table(key) as Table | undefined,
+    table<Table>(key: string) {
+      mustTake("table", "the name of a table", key, isText);
+      return system.table(key) as Table | undefined;
+    },
     tree: system.tree,
     restarted: system.restarted,
     inspect: system.inspect,

@@ -64,6 +64,7 @@ const known: Record<EventName, true> = {
   "span.start": true,
   "span.stop": true,
   "span.exception": true,
+  "monitor.exception": true,
   "supervisor.child.start": true,
   "supervisor.child.exit": true,
   "supervisor.child.restart": true,

@@ -393,6 +393,9 @@ export interface TelemetryEvents {
   "span.stop": Event<{ duration_us: number }, SpanIdentity>;
   "span.exception": Event<{ duration_us: number }, SpanIdentity & { error: Error }>;
 
+  /** What `monitor` of `gen-api/otp` calls at the end of the actor `child` threw, or its promise rejected. */
+  "monitor.exception": Event<{ count: number }, { program: string; child: string; error: Error }>;
+
   "supervisor.child.start": Event<{ system_time: number }, ActorIdentity>;
   /** `reason` is "normal", "shutdown", "killed" or "error"; `error` only with the last. */
   "supervisor.child.exit": Event<

@@ -131,7 +131,8 @@ describe("the children of a service node", () => {
     const db = { id: "db", logic: broken };
     await expect(startNode([gateway], { ...options, children: [db] })).rejects.toMatchObject({
       code: "failed",
-      message: 'The child "children" did not start: no connection to the database',
+      message: 'The child "children" did not start: The child "db" did not start: no connection to the database',
+      cause: { code: "failed", cause: { message: "no connection to the database" } },
     });
     const taken = { id: "a", name: "node_transport", logic: counter };
     await expect(startNode([gateway], { ...options, children: [taken] })).rejects.toMatchObject({

@@ -92,7 +92,8 @@ describe("the host's children", () => {
     });
     await expect(started).rejects.toMatchObject({
       code: "failed",
-      message: 'The child "children" did not start: no connection to the database',
+      message: 'The child "children" did not start: The child "db" did not start: no connection to the database',
+      cause: { code: "failed", cause: { message: "no connection to the database" } },
     });
     expect(log).toEqual(["counter starts", "counter ends: shutdown"]);
   });

@@ -1,5 +1,6 @@
 import vm from "node:vm";
 import { afterEach, describe, expect, it } from "vitest";
+import { setup } from "xstate";
 import {
   call,
   cast,
@@ -10,12 +11,15 @@ import {
   fromResource,
   fromSupervisor,
   isAlive,
+  kill,
   monitor,
+  type RestartType,
   type System,
   send,
   startChild,
   startSystem,
   stop,
+  systemClock,
   terminateChild,
   whichChildren,
 } from "../../src/otp.ts";
@@ -152,7 +156,7 @@ describe("wrong options", () => {
       'fromSupervisor: autoShutdown must be "never", "any_significant" or "all_significant", got "always"',
     ],
     ["a number of children", () => fromDynamicSupervisor({ maxChildren: 0 }), "maxChildren must be a whole number of"],
-    ["children", () => fromSupervisor({ children: {} as never }), "children must be a list of child specs, got object"],
+    ["children", () => fromSupervisor({ children: {} as never }), "children must be a list of child specs, got map"],
     ["a server without init", () => fromGenServer({} as never), "fromGenServer: init must be a function, got nothing"],
     [
       "a server's handlers",
@@ -242,6 +246,93 @@ describe("whoever is asked", () => {
     const asked = errorOf(() => call(system.whereis("silent"), "ask"));
     await clock.advanceAsync(5_000);
     expect(await asked).toMatchObject({ code: "timeout", message: 'ask: "silent" has not answered within 5000 ms' });
+  });
+});
+
+describe("what is no server", () => {
+  const machine = setup({}).createMachine({ initial: "open", states: { open: {} } });
+
+  it("and what has no such handler, is refused at once, by name, and goes on unharmed", async () => {
+    const system = start();
+    await startChild(system.root, { id: "order", name: "order", logic: machine });
+    const made = "takes the reference of a server, which fromGenServer makes, got that of";
+    const cases: readonly (readonly [unknown, string, string, string])[] = [
+      [system.whereis("order"), "pay", "invalid_request", `${made} "order", an actor of XState's: send it an event`],
+      [system.whereis("idle"), "pay", "invalid_request", `${made} "idle", a resource: send it an event`],
+      [system.root, "pay", "invalid_request", `${made} "root", a supervisor`],
+      [system.whereis("silent"), "pay", "not_found", 'the server "silent" has no handler of that name; it has '],
+      [system.whereis("silent"), "constructor", "not_found", "has no handler of that name; it has "],
+    ];
+    for (const [ref, name, code, message] of cases) {
+      const refused = { code, message: expect.stringContaining(message) };
+      expect(await errorOf(() => callAny(ref, name))).toMatchObject(refused);
+      expect(await errorOf(() => castAny(ref, name))).toMatchObject(refused);
+    }
+    expect(await errorOf(() => callAny(system.whereis("silent"), "pay"))).toMatchObject({
+      message: 'call "pay": the server "silent" has no handler of that name; it has "ask"',
+    });
+    await settled();
+    expect(whichChildren(system.root).map(({ restarts }) => restarts)).toEqual([0, 0, 0]);
+  });
+});
+
+describe("a system that does not start", () => {
+  const broken = fromGenServer({
+    init: (): number => {
+      throw new Error("no connection");
+    },
+  });
+
+  it("names the child that failed, whichever supervisor it is below, and carries the cause", async () => {
+    const below = fromSupervisor({ children: [{ id: "db", logic: broken }] });
+    const child = 'The child "db" did not start: no connection';
+    const cause = new Error("no connection");
+    expect(await errorOf(() => startSystem({ name: "a", children: [{ id: "db", logic: broken }] }))).toMatchObject({
+      code: "failed",
+      message: child,
+      cause,
+    });
+    expect(await errorOf(() => startSystem({ name: "a", children: [{ id: "below", logic: below }] }))).toMatchObject({
+      code: "failed",
+      message: `The child "below" did not start: ${child}`,
+      cause: { code: "failed", message: child, cause },
+    });
+  });
+
+  it("whose clock does not tell the time is told so", async () => {
+    const clock = { ...systemClock, now: () => Number.NaN };
+    expect(await errorOf(() => startSystem({ name: "a", clock, children: [] }))).toMatchObject({
+      code: "invalid_option",
+      message: "startSystem: clock must return milliseconds, a finite number, from now(), got NaN",
+    });
+  });
+});
+
+describe("what a host does later to what it gave", () => {
+  it("concerns no child that was started with it", async () => {
+    const system = start();
+    const spec: { id: string; logic: typeof idle; restart: RestartType } = {
+      id: "a",
+      logic: idle,
+      restart: "permanent",
+    };
+    const ref = await startChild(system.root, spec);
+    Object.assign(spec, { id: "b", restart: "temporary", logic: null });
+    kill(ref);
+    expect(whichChildren(system.root).at(-1)).toMatchObject({ id: "a", status: "running", restarts: 1 });
+  });
+
+  it("is done by a class, perhaps, whose methods keep their object", async () => {
+    class Shelf {
+      readonly #items = ["apple"];
+      init() {
+        return this.#items;
+      }
+      handleCall = { first: (items: readonly string[]) => items[0] };
+    }
+    const system = start();
+    const ref = await startChild(system.root, { id: "shelf", logic: fromGenServer(new Shelf()) });
+    expect(await call(ref, "first")).toBe("apple");
   });
 });
 

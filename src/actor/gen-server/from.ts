@@ -1,3 +1,5 @@
+import { mustTake } from "../../core/argument.ts";
+
 /** Takes the answer to a call. A second answer, or one after the caller gave up, has no effect. */
 export interface From<Reply> {
   /** Answers. */
@@ -9,6 +11,7 @@ export interface From<Reply> {
 /**
  * Answers a call, then or later (`GenServer.reply/2`).
  *
+ * @throws GenApiError `invalid_request` when `from` is not what a call's handler was given
  * @example
  * const waiting: From<string>[] = [];
  * const door = fromGenServer({
@@ -21,5 +24,11 @@ export interface From<Reply> {
  * await call(ref, "enter"); // "come in"
  */
 export function reply<Reply>(from: From<Reply>, value: Reply): void {
+  mustTake("reply", "the third argument of a call's handler", from, isFrom);
   from.settle(value);
+}
+
+function isFrom(value: unknown): boolean {
+  const { settle, fail } = Object(value) as Partial<Record<keyof From<unknown>, unknown>>;
+  return typeof settle === "function" && typeof fail === "function";
 }

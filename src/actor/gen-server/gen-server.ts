@@ -1,9 +1,11 @@
 import type { ActorLogic, AnyActorRef, AnyEventObject, EventObject, Snapshot } from "xstate";
+import { isFunction, isText, mustTake } from "../../core/argument.ts";
 import { libraryError, toError } from "../../core/errors.ts";
 import { isThenable, settle as settleValue, whenRejected } from "../../core/foreign/thenable.ts";
-import type { Clock } from "../../core/time/clock.ts";
+import { type Clock, longestTimer } from "../../core/time/clock.ts";
 import type { Status } from "../inspection/format-status.ts";
 import { contain, type GracefulLogic } from "../lifecycle/contain.ts";
+import { mustTakeEvent } from "../lifecycle/event.ts";
 import { type ExitReason, isAlive, markExit } from "../lifecycle/exit.ts";
 import { contextOf, whereis } from "../lifecycle/system-context.ts";
 import type { CallEvent, CastEvent, GenServerRef, handlers } from "./gen-server-ref.ts";
@@ -67,6 +69,12 @@ export interface GenServerLogic<Input, Calls, Casts>
 /** The reference type of a server's logic: `GenServerRefFrom<typeof functionTableActor>`. */
 export type GenServerRefFrom<Logic> =
   Logic extends GenServerLogic<infer _Input, infer Calls, infer Casts> ? GenServerRef<Calls, Casts> : never;
+
+/** The handlers that a server has, by name. */
+export interface Requests {
+  readonly call: ReadonlyMap<string, unknown>;
+  readonly cast: ReadonlyMap<string, unknown>;
+}
 
 /** A promise of a handler, or of `terminate`, has settled. */
 interface SettledEvent {
@@ -170,6 +178,7 @@ export function fromGenServer<
   const logic = {
     isGraceful: true as const,
     behaviour: "gen_server" as const,
+    requests: { call: calls, cast: casts } satisfies Requests,
     config: options,
     formatStatus: ({ running }: Current) => options.formatStatus?.(running.state) ?? {},
     getInitialSnapshot(scope: { self: AnyActorRef }, input: Input): Current {
@@ -253,6 +262,10 @@ function handlerOf<Handler>(table: ReadonlyMap<string, Handler>, name: string, k
   throw libraryError("not_found", `No ${kind} "${name}"; there are ${[...table.keys()].join(", ") || "none"}`);
 }
 
+function isTimer(ms: unknown): boolean {
+  return typeof ms === "number" && ms >= 0 && ms <= longestTimer;
+}
+
 function stopTimers(timers: Timers, clock: Clock): void {
   timers.areOver = true;
   for (const timer of timers.pending) clock.clearTimeout(timer);
@@ -264,9 +277,18 @@ function createServer(self: AnyActorRef, timers: Timers): Server {
   return {
     self,
     clock,
-    whereis: (name) => whereis(self, name),
-    table: (name, create) => claimTable(self, name, create),
+    whereis(name) {
+      mustTake("whereis", "the name of an actor", name, isText);
+      return whereis(self, name);
+    },
+    table(name, create) {
+      mustTake("table", "a name", name, isText);
+      mustTake(`table "${name}"`, "a function that makes the table", create, isFunction);
+      return claimTable(self, name, create);
+    },
     sendAfter(event, ms) {
+      mustTakeEvent("sendAfter", event);
+      mustTake("sendAfter", `a number of milliseconds from 0 to ${longestTimer}`, ms, isTimer);
       if (timers.areOver) return () => undefined;
       const timer = clock.setTimeout(() => {
         timers.pending.delete(timer);

@@ -1,3 +1,4 @@
+import { holds, mustTake } from "../../core/argument.ts";
 import { isError, libraryError } from "../../core/errors.ts";
 import { shown } from "../../core/shown.ts";
 import type { ExitReason } from "../lifecycle/exit-reason.ts";
@@ -44,13 +45,13 @@ export class RefusedCall {
 export function stop(reason: ExitReason): Stop<never>;
 export function stop<Reply>(reason: ExitReason, reply: Reply): Stop<Reply>;
 export function stop(reason: ExitReason, ...replies: unknown[]): Stop<unknown> {
-  if (isExitReason(reason)) return new Stop(reason, replies);
+  if (holds(isExitReason, reason)) return new Stop(reason, replies);
   const hint = isError(reason) ? "an error: give it as { error }" : shown(reason);
   const message = `stop takes "normal", "shutdown", "killed" or { error } with an Error, got ${hint}`;
   throw libraryError("invalid_request", message, isError(reason) ? { cause: reason } : {});
 }
 
-function isExitReason(value: unknown): value is ExitReason {
+function isExitReason(value: unknown): boolean {
   if (value === "normal" || value === "shutdown" || value === "killed") return true;
   return typeof value === "object" && value !== null && isError((value as { error?: unknown }).error);
 }
@@ -58,6 +59,7 @@ function isExitReason(value: unknown): value is ExitReason {
 /**
  * Returned by a call handler, rejects the call with `error`; the server itself goes on (`{:reply, {:error, …}, state}`).
  *
+ * @throws GenApiError `invalid_request` when `error` is none
  * @example
  * const stock = fromGenServer({
  *   init: () => new Map([["apple", 3]]),
@@ -69,5 +71,6 @@ function isExitReason(value: unknown): value is ExitReason {
  * await call(ref, "get", "pear").catch((error) => error.reason); // "unknown_item"
  */
 export function refuse(error: Error): RefusedCall {
+  mustTake("refuse", "an Error", error, isError);
   return new RefusedCall(error);
 }

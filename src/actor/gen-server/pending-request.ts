@@ -65,8 +65,8 @@ export function request<Reply>(
 ): Promise<Reply> {
   return new Promise((resolve, reject) => {
     if (ref === undefined || !isAlive(ref)) {
-      const name = ref === undefined ? "" : ` "${ref.id}"`;
-      reject(libraryError("noproc", `${what}: the actor${name} is not alive`));
+      const why = ref === undefined ? "there is no such actor, got nothing" : `the actor "${ref.id}" is not alive`;
+      reject(libraryError("noproc", `${what}: ${why}`));
       return;
     }
     const call = new PendingRequest(resolve, reject);

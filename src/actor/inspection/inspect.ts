@@ -1,4 +1,5 @@
 import type { AnyActorRef, InspectionEvent } from "xstate";
+import { holds } from "../../core/argument.ts";
 import { describe, libraryError, toError } from "../../core/errors.ts";
 import { hearPromises } from "../../core/foreign/hear-promises.ts";
 import { isThenable, settle, whenRejected } from "../../core/foreign/thenable.ts";
@@ -20,6 +21,10 @@ const failed = telemetryEvent("inspection.observer.exception");
 
 /** Whether `value` can observe actors. */
 export function isInspection(value: unknown): value is Inspection | InspectionObserver {
+  return holds(isReadableInspection, value);
+}
+
+function isReadableInspection(value: unknown): boolean {
   if (isObserver(value)) return true;
   if (typeof value !== "object" || value === null) return false;
   const { observer, filter, redact } = value as Partial<Record<keyof Inspection, unknown>>;
@@ -41,7 +46,8 @@ export function attach(root: AnyActorRef, inspection: Inspection | InspectionObs
   if (!isInspection(inspection)) {
     throw libraryError("invalid_option", `inspect must be given ${inspectionShape}, got ${describe(inspection)}`);
   }
-  const inspector = new Inspector("observer" in inspection ? inspection : { observer: inspection });
+  const isObserverItself = typeof inspection === "function" || !("observer" in inspection);
+  const inspector = new Inspector(isObserverItself ? { observer: inspection } : inspection);
   const subscription = root.system.inspect(inspector);
   const watch = new StatusWatch(root, contextOf(root).clock, (ref) => inspector.look(ref, root.sessionId));
   inspector.onDetach = () => {

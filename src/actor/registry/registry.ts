@@ -1,5 +1,6 @@
 import type { AnyActorRef } from "xstate";
 import { libraryError } from "../../core/errors.ts";
+import { shown } from "../../core/shown.ts";
 import { type Demonitor, monitor } from "./monitor.ts";
 
 /** An actor under a key, and the value registered with it. */
@@ -54,7 +55,7 @@ export function createRegistry<Key = string, Value = undefined>(options: {
       const holders = entries.get(key) ?? new Map<AnyActorRef, RegistryEntry<Value>>();
       const [holder] = holders.keys();
       if (holder !== undefined && (options.keys === "unique" || holders.has(ref))) {
-        throw libraryError("already_started", `The key ${String(key)} is taken by the actor "${holder.id}"`);
+        throw libraryError("already_started", `The key ${shown(key)} is taken by the actor "${holder.id}"`);
       }
       entries.set(key, holders.set(ref, { ref, value }));
       size += 1;

@@ -65,7 +65,7 @@ export function newChild(spec: ChildSpec): Child {
  * Starts a child's actor; its init has run when this returns.
  * @throws the error of its init, or GenApiError `already_started` if its name is taken
  */
-export function start(keeper: Keeper, child: Child): AnyActorRef {
+function start(keeper: Keeper, child: Child): AnyActorRef {
   const { id, name, logic, input } = child.spec;
   const { self } = keeper;
   if (name !== undefined && self.system.get(name) !== undefined) {
@@ -105,7 +105,7 @@ export function restart(keeper: Keeper, child: Child): boolean {
 }
 
 /**
- * Starts a child on request.
+ * Starts a child for the first time.
  * @throws GenApiError `already_started` if its name is taken, otherwise `failed` with the error of its init as cause
  */
 export function startAsked(keeper: Keeper, child: Child): AnyActorRef {

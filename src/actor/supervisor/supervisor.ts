@@ -16,7 +16,6 @@ import {
   reportRest,
   reportRestart,
   restart,
-  start,
   startAsked,
   stop,
   stopAllNow,
@@ -173,7 +172,7 @@ export function fromSupervisor(options: SupervisorOptions): SupervisorLogic {
           if (supervisor.children.has(spec.id)) throw takenError(supervisor, spec.id);
           const child = newChild(spec);
           supervisor.children.set(spec.id, child);
-          start(supervisor, child);
+          startAsked(supervisor, child);
         }
       } catch (error) {
         stopAllNow(supervisor, supervisor.children.values(), true);

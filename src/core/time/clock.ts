@@ -1,3 +1,5 @@
+import { holds, isFunction, mustTake } from "../argument.ts";
+
 /**
  * The only source of time. Its timer functions are those that XState's `createActor({ clock })` asks for, so one clock
  * drives actors and everything beside them; tests pass a simulated one.
@@ -17,8 +19,8 @@ export interface Clock {
   clearTimeout(timer: unknown): void;
 }
 
-// Node fires a timer of more than 2^31 - 1 ms, some 25 days, at once.
-const longestTimer = 2 ** 31 - 1;
+/** The longest timer, milliseconds, some 25 days: Node fires a longer one at once. */
+export const longestTimer = 2 ** 31 - 1;
 
 // A timer this late means that the process stood still: it computed, was stopped, or had no processor.
 const heldMs = 100;
@@ -45,19 +47,30 @@ class SystemTimer {
     else this.#immediate = setImmediate(this.#run);
   }
 
+  static is(value: unknown): value is SystemTimer {
+    return typeof value === "object" && value !== null && #run in value;
+  }
+
   clear(): void {
     clearTimeout(this.#timeout);
     clearImmediate(this.#immediate);
   }
 }
 
+const isNodeTimer = (value: unknown) => typeof (value as Partial<NodeJS.Timeout>).hasRef === "function";
+const isNumber = (value: unknown) => typeof value === "number" && !Number.isNaN(value);
+
 /** The machine's clock. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   systemTime: () => Date.now(),
-  setTimeout: (run, ms) => new SystemTimer(run, Math.min(ms, longestTimer)),
-  clearTimeout: (timer) => {
-    if (timer instanceof SystemTimer) timer.clear();
-    else clearTimeout(timer as NodeJS.Timeout);
+  setTimeout(run, ms) {
+    mustTake("setTimeout", "a function", run, isFunction);
+    mustTake("setTimeout", "a number of milliseconds", ms, isNumber);
+    return new SystemTimer(run, Math.min(ms, longestTimer));
+  },
+  clearTimeout(timer) {
+    if (SystemTimer.is(timer)) timer.clear();
+    else if (holds(isNodeTimer, timer)) clearTimeout(timer as NodeJS.Timeout);
   },
 };

@@ -1,6 +1,6 @@
 import { messageOf, toError } from "../errors.ts";
-import { shown } from "../faults.ts";
 import { hearPromises } from "../foreign/hear-promises.ts";
+import { shown } from "../shown.ts";
 import { type Clock, systemClock } from "./clock.ts";
 
 /** Told of everything that a host's clock does wrong: which method, and what it did. */

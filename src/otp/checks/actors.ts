@@ -1,3 +1,4 @@
+import { types } from "node:util";
 import type { AnyActorRef } from "xstate";
 import * as exit from "../../actor/lifecycle/exit.ts";
 import { contextOf } from "../../actor/lifecycle/system-context.ts";
@@ -13,7 +14,7 @@ import { type Clock, systemClock } from "../../core/time/clock.ts";
  */
 export function actor(what: string, ref: unknown): AnyActorRef {
   if (isActor(ref)) return ref;
-  const hint = ref instanceof Promise ? "a promise: await it first" : shown(ref);
+  const hint = types.isPromise(ref) ? "a promise: await it first" : shown(ref);
   throw libraryError("invalid_request", `${what} takes the reference of an actor, got ${hint}`);
 }
 
@@ -28,9 +29,21 @@ export function refTo<Ref>(ref: AnyActorRef): Ref {
   return ref as unknown as Ref;
 }
 
-function isActor(value: unknown): value is AnyActorRef {
-  if (typeof value !== "object" || value === null || !("sessionId" in value)) return false;
-  return typeof (value as { send?: unknown }).send === "function";
+/** By its shape: the actors that a machine of the host's makes are of whichever XState the host has. */
+export function isActor(value: unknown): value is AnyActorRef {
+  if (typeof value !== "object" || value === null) return false;
+  try {
+    const { sessionId, send, subscribe, getSnapshot } = value as Partial<AnyActorRef>;
+    return (
+      typeof sessionId === "string" &&
+      typeof send === "function" &&
+      typeof subscribe === "function" &&
+      typeof getSnapshot === "function"
+    );
+  } catch {
+    // What cannot be read is no actor.
+    return false;
+  }
 }
 
 /** A reference that is to be a supervisor's; nobody's stays undefined. */
@@ -45,8 +58,11 @@ export function supervisorOf(what: string, ref: unknown): SupervisorRef | undefi
 export function livingSupervisor(what: string, ref: unknown): SupervisorRef {
   const supervisor = supervisorOf(what, ref);
   if (supervisor !== undefined && exit.exitOf(supervisor) === undefined) return supervisor;
-  const name = supervisor === undefined ? "" : ` "${supervisor.id}"`;
-  throw libraryError("noproc", `${what}: the supervisor${name} is not alive`);
+  const why =
+    supervisor === undefined
+      ? "there is no such supervisor, got nothing"
+      : `the supervisor "${supervisor.id}" is not alive`;
+  throw libraryError("noproc", `${what}: ${why}`);
 }
 
 function hasChildren(ref: AnyActorRef): boolean {
@@ -55,6 +71,6 @@ function hasChildren(ref: AnyActorRef): boolean {
 }
 
 /** The time of the system that `ref` lives in; the machine's for nobody. */
-export function clockOf(ref: unknown): Clock {
-  return ref === undefined ? systemClock : contextOf(actor("clock", ref)).clock;
+export function clockOf(what: string, ref: unknown): Clock {
+  return ref === undefined ? systemClock : contextOf(actor(what, ref)).clock;
 }

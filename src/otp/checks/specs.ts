@@ -4,12 +4,15 @@ import {
   anything,
   type Check,
   count,
+  Fault,
   fields,
+  flag,
+  itemsOf,
   milliseconds,
-  millisecondsOrInfinity,
   must,
   oneOf,
   optional,
+  shutdownTime,
   text,
 } from "./faults.ts";
 import { sameNameFault } from "./names.ts";
@@ -33,38 +36,39 @@ const isSpec = fields({
   input: anything,
   name: optional(text),
   restart: optional(oneOf("permanent", "transient", "temporary")),
-  shutdown: optional((value) =>
-    value === "brutal_kill" || millisecondsOrInfinity(value) === null
-      ? null
-      : (oneOf("brutal_kill", "infinity")(value) ?? "").replace(", got", " or a number of milliseconds, got"),
-  ),
-  significant: optional(must("true or false", (value) => typeof value === "boolean")),
+  shutdown: optional(shutdownTime),
+  significant: optional(flag),
   type: optional(oneOf("worker", "supervisor")),
 });
 
-/** Checks one spec. @throws GenApiError `invalid_option` that names every wrong field */
+/**
+ * Checks one spec.
+ * @returns a copy: what its host does to it later concerns no child that was started with it
+ * @throws GenApiError `invalid_option` that names every wrong field
+ */
 export function checkSpec(what: string, spec: unknown): ChildSpec {
-  refuse(what, spec, isSpec(spec));
-  return spec as ChildSpec;
+  const read = isSpec(spec);
+  if (Fault.is(read)) refuse(what, spec, read.text);
+  return read as ChildSpec;
 }
 
 /** Checks a supervisor's list of specs: each alone, that no two have the same id or name, and who may be significant. */
 export function checkSpecs(
   what: string,
-  { children: specs, autoShutdown = "never" }: { readonly children: unknown; readonly autoShutdown?: AutoShutdown },
+  { children, autoShutdown = "never" }: { readonly children: unknown; readonly autoShutdown?: AutoShutdown },
 ): readonly ChildSpec[] {
-  if (!Array.isArray(specs)) {
-    const got = specs === undefined ? "nothing" : typeof specs;
-    throw libraryError("invalid_option", `${what}: children must be a list of child specs, got ${got}`);
+  const items = itemsOf(children);
+  if (typeof items === "string") {
+    throw libraryError("invalid_option", `${what}: children must be a list of child specs, got ${items}`);
   }
   const ids = new Set<string>();
-  for (const spec of specs) {
-    const checked = checkSpec(what, spec);
-    refuse(what, spec, significanceFault(checked, autoShutdown));
-    const { id } = checked;
-    if (ids.has(id)) throw libraryError("invalid_option", `${what}: two children have the id "${id}"`);
-    ids.add(id);
-  }
+  const specs = items.map((item) => {
+    const spec = checkSpec(what, item);
+    refuse(what, spec, significanceFault(spec, autoShutdown));
+    if (ids.has(spec.id)) throw libraryError("invalid_option", `${what}: two children have the id "${spec.id}"`);
+    ids.add(spec.id);
+    return spec;
+  });
   const fault = sameNameFault(specs);
   if (fault !== null) throw libraryError("invalid_option", `${what}: ${fault}`);
   return specs;
@@ -75,8 +79,12 @@ function refuse(what: string, spec: unknown, fault: string | null): void {
 }
 
 function named(spec: unknown): string {
-  const { id } = (spec ?? {}) as { id?: unknown };
-  return typeof id === "string" ? ` "${id}"` : "";
+  try {
+    const { id } = (spec ?? {}) as { id?: unknown };
+    return typeof id === "string" ? ` "${id}"` : "";
+  } catch {
+    return "";
+  }
 }
 
 /** The options of a supervisor; {@link checkSpecs} looks at its children. */

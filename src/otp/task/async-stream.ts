@@ -1,5 +1,7 @@
-import { libraryError } from "../../core/errors.ts";
-import { listen, stopListening } from "../../core/foreign/abort-signal.ts";
+import { holds } from "../../core/argument.ts";
+import { libraryError, toError } from "../../core/errors.ts";
+import { hasAborted, listen, stopListening } from "../../core/foreign/abort-signal.ts";
+import { shown } from "../../core/shown.ts";
 import { demonitor, monitor } from "../monitor.ts";
 import type { TaskOptions } from "./task-options.ts";
 
@@ -40,9 +42,7 @@ export async function* asyncStream<Item, Result>({
   options: { maxConcurrency = 10, ordered = true, signal, caller },
   start,
 }: StreamParts<Item, Result>): AsyncGenerator<PromiseSettledResult<Result>, void, void> {
-  // A string has no `in`.
-  const { [Symbol.asyncIterator]: eachAsync } = Object(items) as Partial<AsyncIterable<Item>>;
-  const iterator = eachAsync === undefined ? (items as Iterable<Item>)[Symbol.iterator]() : eachAsync.call(items);
+  const iterator = iteratorOf(items);
   const slots: Slot<Result>[] = [];
   let isPulling = false;
   /** The items are all taken, or have failed. */
@@ -74,11 +74,12 @@ export async function* asyncStream<Item, Result>({
     isPulling = true;
     const pulled = async () => iterator.next();
     pulled()
-      .then(({ done, value }) => {
+      .then((result) => {
+        const { isDone, value } = readResult(result);
         isPulling = false;
         // What comes when all is over, nobody waits for.
-        if (done !== true && !isEnded) begin(value as Item);
-        if (done === true) {
+        if (!isDone && !isEnded) begin(value as Item);
+        if (isDone) {
           isExhausted = true;
           end();
         }
@@ -92,7 +93,7 @@ export async function* asyncStream<Item, Result>({
   };
   const cancel = () => end({ error: libraryError("cancelled", "The stream of tasks was cancelled") });
   const watch = caller === undefined ? undefined : monitor(caller, cancel);
-  if (signal?.aborted) cancel();
+  if (signal !== undefined && hasAborted(signal)) cancel();
   if (signal !== undefined) listen(signal, cancel);
 
   try {
@@ -123,4 +124,31 @@ export async function* asyncStream<Item, Result>({
     if (watch !== undefined) demonitor(watch);
     for (const slot of slots) slot.end();
   }
+}
+
+function iteratorOf<Item>(items: Iterable<Item> | AsyncIterable<Item>): Iterator<Item> | AsyncIterator<Item> {
+  // A string has no `in`.
+  const { [Symbol.asyncIterator]: eachAsync } = Object(items) as Partial<AsyncIterable<Item>>;
+  const iterator = eachAsync === undefined ? (items as Iterable<Item>)[Symbol.iterator]() : eachAsync.call(items);
+  const isIterator = (value: unknown) => typeof (value as Partial<Iterator<Item>>).next === "function";
+  if (!holds(isIterator, iterator)) throw itemsError("their iterator must be an object with next", iterator);
+  return iterator;
+}
+
+/** What an iterator has given, read once. */
+function readResult(result: unknown): { readonly isDone: boolean; readonly value: unknown } {
+  try {
+    if (typeof result === "object" && result !== null) {
+      const { done, value } = result as Partial<IteratorResult<unknown>>;
+      return { isDone: done === true, value };
+    }
+  } catch (cause) {
+    throw itemsError("what next gives must be readable", result, cause);
+  }
+  throw itemsError("what next gives must be an object", result);
+}
+
+function itemsError(expected: string, got: unknown, cause?: unknown): Error {
+  const options = cause === undefined ? {} : { cause: toError(cause) };
+  return libraryError("invalid_option", `Task.asyncStream: items: ${expected}, got ${shown(got)}`, options);
 }

@@ -1,4 +1,5 @@
 import { libraryError } from "../../core/errors.ts";
+import { settle } from "../../core/foreign/thenable.ts";
 import type { Clock } from "../../core/time/clock.ts";
 import type { ActorRef } from "../actor-ref.ts";
 import { kill } from "../actor-ref.ts";
@@ -66,22 +67,29 @@ export const taskLogic = fromResource<RunningTask>(({ input: task, self, fail, f
   // It was given up before its supervisor came to it.
   if (task.isOver) finish();
   else {
-    const begin = async () => task.run({ signal });
+    const failed = (error: unknown) => {
+      // What fails because it was told to stop has not crashed.
+      const isCrash = !task.isOver;
+      task.fail(error);
+      if (isCrash) fail(error);
+    };
+    const begin = () => {
+      if (signal.aborted) return;
+      try {
+        settle(
+          task.run({ signal }),
+          (value) => {
+            task.succeed(value);
+            finish();
+          },
+          failed,
+        );
+      } catch (error) {
+        failed(error);
+      }
+    };
     // In a turn of its own: whoever starts a task goes on first.
-    Promise.resolve()
-      .then(() => (signal.aborted ? undefined : begin()))
-      .then(
-        (value) => {
-          task.succeed(value);
-          finish();
-        },
-        (error: unknown) => {
-          // What fails because it was told to stop has not crashed.
-          const isCrash = !task.isOver;
-          task.fail(error);
-          if (isCrash) fail(error);
-        },
-      );
+    queueMicrotask(begin);
   }
   return () => {
     task.fail(libraryError("cancelled", `The task "${task.id}" was ended before it was done`));

@@ -1,9 +1,8 @@
+import { mustTake } from "../../core/argument.ts";
 import { libraryError } from "../../core/errors.ts";
-import { isAbortSignal, listen, stopListening } from "../../core/foreign/abort-signal.ts";
-import { shown } from "../../core/shown.ts";
-import type { ActorRef } from "../actor-ref.ts";
-import { actor, clockOf } from "../checks/actors.ts";
-import { checkOptions, fields, fun, millisecondsOrInfinity, must, optional } from "../checks/faults.ts";
+import { hasAborted, isAbortSignal, listen, stopListening } from "../../core/foreign/abort-signal.ts";
+import { clockOf, isActor, supervisorOf } from "../checks/actors.ts";
+import { checkOptions, count, fields, flag, fun, millisecondsOrInfinity, must, optional } from "../checks/faults.ts";
 import type { SupervisorRef } from "../logic.ts";
 import { demonitor, monitor } from "../monitor.ts";
 import { startChild } from "../supervisor.ts";
@@ -28,22 +27,20 @@ export interface Task<Result> {
   readonly [comesTo]: Result;
 }
 
-let count = 0;
+let started = 0;
 
 const taskOptions = {
-  caller: optional((value) => (value === undefined ? null : actorFault(value))),
+  caller: optional(must("the reference of an actor", isActor)),
   signal: optional(must("an AbortSignal", isAbortSignal)),
 };
-const isStart = fields({ run: fun, ...taskOptions });
+const isRun = fields({ run: fun });
+const isStart = fields(taskOptions);
 const isWait = fields({ timeoutMs: millisecondsOrInfinity });
-const isSource = fields({ items: must("a list, or what can be iterated over", isIterable) });
+const isSource = fields({ items: must("a list, or what can be iterated over", isIterable), run: fun });
 const isStream = fields({
-  run: fun,
   ...taskOptions,
-  maxConcurrency: optional(
-    must("a whole number of at least 1", (value) => Number.isSafeInteger(value) && Number(value) >= 1),
-  ),
-  ordered: optional(must("true or false", (value) => typeof value === "boolean")),
+  maxConcurrency: optional(count(1)),
+  ordered: optional(flag),
   timeoutMs: optional(millisecondsOrInfinity),
 });
 
@@ -52,14 +49,14 @@ function start<Result>(
   run: (scope: TaskScope) => Result | PromiseLike<Result>,
   options: TaskOptions = {},
 ): Task<Awaited<Result>> {
-  checkOptions("Task.async", { run, ...options }, isStart);
-  if (supervisor !== undefined) actor("Task.async", supervisor);
-  const { caller, signal } = options;
-  count += 1;
-  const task = new RunningTask(`task_${count}`, clockOf(supervisor), run);
+  checkOptions("Task.async", { run }, isRun);
+  const { caller, signal } = checkOptions("Task.async", options, isStart);
+  supervisorOf("Task.async", supervisor);
+  started += 1;
+  const task = new RunningTask(`task_${started}`, clockOf("Task.async", supervisor), run);
   if (signal !== undefined) {
     const aborted = () => task.cancel(libraryError("cancelled", `The task "${task.id}" was cancelled by its signal`));
-    if (signal.aborted) aborted();
+    if (hasAborted(signal)) aborted();
     listen(signal, aborted);
     task.whenOver(() => stopListening(signal, aborted));
   }
@@ -76,8 +73,8 @@ function start<Result>(
 }
 
 function taskOf(what: string, task: unknown): RunningTask {
-  if (task instanceof RunningTask) return task;
-  throw libraryError("invalid_request", `${what} takes a task, as Task.async returns it, got ${shown(task)}`);
+  mustTake(what, "a task, as Task.async returns it", task, (value) => value instanceof RunningTask);
+  return task as RunningTask;
 }
 
 async function wait<Result>(task: Task<Result>, timeoutMs: number | "infinity" = 5_000): Promise<Result> {
@@ -148,18 +145,19 @@ export const Task: Tasks = {
     running.cancel(libraryError("cancelled", `The task "${running.id}" was shut down`));
   },
   asyncStream(supervisor, items, run, options = {}) {
-    checkOptions("Task.asyncStream", { items }, isSource);
-    checkOptions("Task.asyncStream", { run, ...options }, isStream);
+    checkOptions("Task.asyncStream", { items, run }, isSource);
+    const checked = checkOptions("Task.asyncStream", options, isStream);
+    supervisorOf("Task.asyncStream", supervisor);
     return asyncStream({
       items,
-      options,
+      options: checked,
       start: (item) => {
-        const { caller, signal } = options;
+        const { caller, signal } = checked;
         const task = start(supervisor, (scope) => run(item, scope), {
           ...(caller === undefined ? {} : { caller }),
           ...(signal === undefined ? {} : { signal }),
         });
-        return { outcome: wait(task, options.timeoutMs), end: () => Task.shutdown(task) };
+        return { outcome: wait(task, checked.timeoutMs), end: () => Task.shutdown(task) };
       },
     });
   },
@@ -168,13 +166,4 @@ export const Task: Tasks = {
 function isIterable(value: unknown): boolean {
   const { [Symbol.iterator]: each, [Symbol.asyncIterator]: eachAsync } = Object(value) as Record<symbol, unknown>;
   return typeof each === "function" || typeof eachAsync === "function";
-}
-
-function actorFault(value: unknown): string | null {
-  try {
-    actor("caller", value as ActorRef);
-    return null;
-  } catch {
-    return `must be the reference of an actor, got ${shown(value)}`;
-  }
 }

@@ -1,7 +1,6 @@
 import type { Socket } from "node:net";
 import type { Closed } from "../../actor/closed.ts";
 import type { Inspection, InspectionObserver } from "../../actor/inspection/inspection.ts";
-import type { ChildSpec } from "../../actor/supervisor/child-spec.ts";
 import { startChild } from "../../actor/supervisor/supervisor-requests.ts";
 import type { TreeNode } from "../../actor/supervisor/tree-node.ts";
 import { type System, startSystem } from "../../actor/system.ts";
@@ -106,7 +105,7 @@ class RunningGateway implements Gateway {
       await admin.ready;
     }
     if (this.#options.children.length > 0) {
-      await startChild(this.#system.root, hostChildren(this.#options.children as readonly ChildSpec[]));
+      await startChild(this.#system.root, hostChildren(this.#options.children));
       this.#detach.push(shareNames((name) => this.whereis(name)));
     }
     await startChild(this.#system.root, listenerSpec(listener.logic));

@@ -2,8 +2,10 @@ import { availableParallelism } from "node:os";
 import { z } from "zod";
 import { inspectionShape, isInspection } from "../../actor/inspection/inspect.ts";
 import type { Inspection, InspectionObserver } from "../../actor/inspection/inspection.ts";
+import type { ChildSpec } from "../../actor/supervisor/child-spec.ts";
 import type { FunConfigInput } from "../../config/fun-config.ts";
 import type { Service } from "../../config/service-types.ts";
+import { messageOf } from "../../core/errors.ts";
 import { described, must, mustUnshown } from "../../core/faults.ts";
 import { type Clock, systemClock } from "../../core/time/clock.ts";
 import { clockFault, HostClock } from "../../core/time/host-clock.ts";
@@ -16,7 +18,7 @@ import type { LoggerOption } from "../../telemetry/log/logger.ts";
 import type { Tracing } from "../../tracing/tracing-option.ts";
 import { workerPoolDefaults } from "../../worker/worker-pool-options.ts";
 import { ownNames } from "./actor-names.ts";
-import { adapter, checked, count, milliseconds, positive, section, text } from "./option-schemas.ts";
+import { adapter, count, milliseconds, positive, section, text } from "./option-schemas.ts";
 
 /** The threads that run functions, and their limits. */
 export interface WorkerPoolOptions {
@@ -179,20 +181,24 @@ export const programSchema = {
     })
     .default("stderr"),
   tracing: adapter<Tracing>("tracing() of gen-api/tracing"),
-  children: checked<readonly HostChild[]>(childrenFaults).default([]),
+  children: z.custom<readonly HostChild[]>().transform(readChildren).default([]),
   inspect: z.custom<InspectionObserver | Inspection>(isInspection, { error: must(inspectionShape) }).optional(),
 };
 
-function childrenFaults(children: readonly HostChild[]): readonly string[] {
+/** The host's children, as they are started: copies, whose names are nobody else's. */
+function readChildren(children: readonly HostChild[], context: z.RefinementCtx): readonly ChildSpec[] {
   try {
-    return Array.from(namesIn(checkSpecs("", { children })))
-      .filter(({ name }) => ownNames.has(name))
-      .map(({ name, id }) => {
-        const taken = [...ownNames].toSorted().join(", ");
-        return `the child spec "${id}": name must be none of the program's own (${taken}), got "${name}"`;
-      });
+    const specs = checkSpecs("", { children });
+    const taken = Array.from(namesIn(specs)).filter(({ name }) => ownNames.has(name));
+    for (const { name, id } of taken) {
+      const own = [...ownNames].toSorted().join(", ");
+      const message = `the child spec "${id}": name must be none of the program's own (${own}), got "${name}"`;
+      context.addIssue({ code: "custom", message, input: children });
+    }
+    return specs;
   } catch (error) {
-    return [(error as Error).message.replace(/^: /, "")];
+    context.addIssue({ code: "custom", message: messageOf(error as Error).replace(/^: /, ""), input: children });
+    return z.NEVER;
   }
 }
 

@@ -1,6 +1,7 @@
 import { type ChildSpec, childSpec } from "../../actor/supervisor/child-spec.ts";
 import { fromSupervisor } from "../../actor/supervisor/supervisor.ts";
 import type { System } from "../../actor/system.ts";
+import { isText, mustTake } from "../../core/argument.ts";
 import type { ActorRef } from "../../otp/actor-ref.ts";
 import { childrenName } from "../options/actor-names.ts";
 
@@ -17,6 +18,7 @@ export function hostChildren(children: readonly ChildSpec[]): ChildSpec {
 
 /** Finds the host's own actors by name, and no others of the tree. */
 export function whereisChild(system: System, name: string): ActorRef | undefined {
+  mustTake("whereis", "the name of an actor", name, isText);
   const found = system.whereis(name);
   if (found === undefined || !isBelowChildren(found, system.root)) return undefined;
   return found as unknown as ActorRef;

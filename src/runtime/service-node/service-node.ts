@@ -1,6 +1,5 @@
 import type { Closed } from "../../actor/closed.ts";
 import type { Inspection, InspectionObserver } from "../../actor/inspection/inspection.ts";
-import type { ChildSpec } from "../../actor/supervisor/child-spec.ts";
 import { type SupervisorRef, startChild, terminateChild } from "../../actor/supervisor/supervisor-requests.ts";
 import type { TreeNode } from "../../actor/supervisor/tree-node.ts";
 import { type System, startSystem } from "../../actor/system.ts";
@@ -190,7 +189,7 @@ class RunningNode implements ServiceNode {
     await Promise.all(configs.map((config) => this.#functions.add(config)));
     // Last, so that no gateway meets an unfinished node.
     if (this.#options.children.length > 0) {
-      await startChild(this.#system.root, hostChildren(this.#options.children as readonly ChildSpec[]));
+      await startChild(this.#system.root, hostChildren(this.#options.children));
       this.#detach.push(shareNames((name) => this.whereis(name)));
     }
     await this.#sessions.open(this.#system.root);

@@ -135,6 +135,7 @@ export const logLines: { readonly [Name in EventName]: LogLine<Name> } = {
   "span.start": { level: "debug", message: "Span started" },
   "span.stop": { level: "debug", message: "Span ended" },
   "span.exception": { level: "error", message: "Span failed" },
+  "monitor.exception": { level: "error", message: "Callback of a monitor failed" },
   "supervisor.child.start": { level: "debug", message: "Actor started" },
   "supervisor.child.exit": {
     level: "debug",

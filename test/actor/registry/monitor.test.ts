@@ -1,10 +1,15 @@
-import { expect, it } from "vitest";
+import { once } from "node:events";
+import vm from "node:vm";
+import { describe, expect, it } from "vitest";
 import { createActor } from "xstate";
 import { kill, shutdownEvent } from "../../../src/actor/lifecycle/exit.ts";
 import { type Down, monitor } from "../../../src/actor/registry/monitor.ts";
 import { fromResource } from "../../../src/actor/resource.ts";
 import { startSystem } from "../../../src/actor/system.ts";
+import { recordEvents } from "../../support/record-events.ts";
 import { SimulatedClock, settled } from "../../support/simulated-clock.ts";
+
+const idle = fromResource(() => () => undefined);
 
 function startActor() {
   const logic = fromResource<undefined, { type: string }>(({ finish }) => ({
@@ -64,4 +69,56 @@ it("tells nothing after demonitor", () => {
   const demonitor = monitor(actor, () => expect.unreachable());
   demonitor();
   actor.send(shutdownEvent);
+});
+
+describe("a callback that fails", () => {
+  const failing: readonly (readonly [string, () => unknown])[] = [
+    [
+      "throws",
+      () => {
+        throw new Error("not prepared");
+      },
+    ],
+    ["rejects", () => Promise.reject(new Error("not prepared"))],
+    // Another realm's, as of a value that came through vm.
+    ["throws what is no Error", () => Promise.reject(vm.runInNewContext("new Error('not prepared')"))],
+  ];
+
+  it.each(failing)("and %s, keeps nobody else from hearing of the end, and is reported", async (_how, fail) => {
+    using events = recordEvents("monitor.exception");
+    const system = startSystem({ name: "root", children: [{ id: "a", name: "a", logic: idle }] });
+    const ref = system.whereis("a")!;
+    const heard: string[] = [];
+    monitor(ref, () => heard.push("first"));
+    monitor(ref, fail as () => void);
+    monitor(ref, () => heard.push("last"));
+    kill(ref);
+    await settled();
+    // One that had ended before.
+    monitor(ref, fail as () => void);
+    await settled();
+    expect(heard).toEqual(["first", "last"]);
+    expect(system.whereis("a")).toBeDefined();
+    const reported = { program: "root", child: "a", error: expect.objectContaining({ message: "not prepared" }) };
+    expect(events.messages.map(({ metadata }) => metadata)).toEqual([reported, reported]);
+    await system.shutdown();
+  });
+
+  it("is a warning of the process where nobody listens", async () => {
+    const system = startSystem({ name: "root", children: [{ id: "a", name: "a", logic: idle }] });
+    const warned = once(process, "warning");
+    const ref = system.whereis("a")!;
+    monitor(ref, () => {
+      throw new Error("not prepared");
+    });
+    kill(ref);
+    expect(await warned).toMatchObject([
+      {
+        name: "MonitorWarning",
+        message: 'The callback of a monitor of "a" failed',
+        detail: expect.stringContaining("not prepared"),
+      },
+    ]);
+    await system.shutdown();
+  });
 });
