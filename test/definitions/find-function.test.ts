@@ -245,6 +245,12 @@ describe("functions are found in", () => {
     expect(await gateway.call({ service: "s", requestType: "list" })).toBe("common");
   });
 
+  test("a CommonJS module that requires the package at the moment in which a thread imports it for another", async () => {
+    const modules = { late: fileOf("common-late.cjs") };
+    const gateway = await start({ modules, functions: [configOf("late", "late.requireWhileImported")] });
+    expect(await gateway.call({ service: "s", requestType: "late" })).toBe("function");
+  });
+
   test("none of them where only a prototype has it", async () => {
     const names = ["toString", "constructor", "hasOwnProperty", "valueOf", "call", "then", "__proto__", "missing"];
     const files = ["common-object.cjs", "common-exports.cjs", "default-object.js", "default-list.js"];
