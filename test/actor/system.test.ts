@@ -48,7 +48,7 @@ describe("a system", () => {
     expect(await call(ref(), "add")).toBe(3);
     expect(system.table("counts")).toEqual({ count: 3 });
     const thief = childSpec({ id: "thief 2", logic: counter, input: { table: "counts" } });
-    await expect(startChild(system.root, thief)).rejects.toMatchObject({ code: "already_started" });
+    await expect(startChild(system.root, thief)).rejects.toMatchObject({ cause: { code: "already_started" } });
     await system.shutdown();
     expect(system.table("counts")).toBeUndefined();
   });

@@ -299,6 +299,16 @@ describe("a system that does not start", () => {
     });
   });
 
+  it("because a child's table is another's names the child", async () => {
+    const shelf = fromGenServer({ init: (_input: undefined, server) => server.table("shelf", () => new Map()) });
+    const children = ["a", "b"].map((id) => ({ id, logic: shelf }));
+    expect(await errorOf(() => startSystem({ name: "shop", children }))).toMatchObject({
+      code: "failed",
+      message: 'The child "b" did not start: The table "shelf" is owned by the living actor "a"',
+      cause: { code: "already_started" },
+    });
+  });
+
   it("whose clock does not tell the time is told so", async () => {
     const clock = { ...systemClock, now: () => Number.NaN };
     expect(await errorOf(() => startSystem({ name: "a", clock, children: [] }))).toMatchObject({

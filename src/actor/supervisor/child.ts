@@ -1,5 +1,5 @@
 import { type AnyActorRef, createActor } from "xstate";
-import { isGenApiError, libraryError, toError } from "../../core/errors.ts";
+import { libraryError, toError } from "../../core/errors.ts";
 import type { Clock } from "../../core/time/clock.ts";
 import { telemetryEvent } from "../../telemetry/telemetry.ts";
 import { contain } from "../lifecycle/contain.ts";
@@ -68,9 +68,7 @@ export function newChild(spec: ChildSpec): Child {
 function start(keeper: Keeper, child: Child): AnyActorRef {
   const { id, name, logic, input } = child.spec;
   const { self } = keeper;
-  if (name !== undefined && self.system.get(name) !== undefined) {
-    throw libraryError("already_started", `The name "${name}" of child "${id}" is taken by a living actor`);
-  }
+  refuseTakenName(keeper, child);
   const options = name === undefined ? {} : { systemId: name };
   const ref: AnyActorRef = createActor(contain(logic), { ...options, id, input, parent: self, src: id });
   startActor(ref);
@@ -109,13 +107,18 @@ export function restart(keeper: Keeper, child: Child): boolean {
  * @throws GenApiError `already_started` if its name is taken, otherwise `failed` with the error of its init as cause
  */
 export function startAsked(keeper: Keeper, child: Child): AnyActorRef {
+  refuseTakenName(keeper, child);
   try {
     return start(keeper, child);
   } catch (thrown) {
-    if (isGenApiError(thrown) && thrown.code === "already_started") throw thrown;
     const cause = toError(thrown);
     throw libraryError("failed", `The child "${child.spec.id}" did not start: ${cause.message}`, { cause });
   }
+}
+
+function refuseTakenName({ self }: Keeper, { spec: { id, name } }: Child): void {
+  if (name === undefined || self.system.get(name) === undefined) return;
+  throw libraryError("already_started", `The name "${name}" of child "${id}" is taken by a living actor`);
 }
 
 /** Reports that a supervisor rests for `ms` milliseconds instead of giving up for `error`. */
