@@ -19,9 +19,9 @@ const layers = [
   { config: [["."]] },
   { sync: [["presence", "push"], ["sets"], ["intake"], ["."]] },
   {
-    node: [["message-pack"], ["wire"], ["greeting", "asks", "pushes"], ["calls"], ["."], ["link", "nats"]],
+    node: [["message-pack"], ["wire"], ["greeting", "asks", "pushes", "peers"], ["calls"], ["."], ["link", "nats"]],
   },
-  { call: [["functions", "request"], ["nested", "resume", "idempotency"], ["."], ["stages"], ["host"]] },
+  { call: [["functions", "request"], ["nested", "resume", "idempotency"], ["across"], ["."], ["stages"], ["host"]] },
   {
     description: [["."]],
     diagnostics: [["."]],

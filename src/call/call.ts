@@ -1,8 +1,11 @@
 import { quote } from "../core/quote.ts";
 import type { RequestIdentity, TraceContext } from "../core/request-info.ts";
 import type { CancelReason } from "../execution/worker-call.ts";
+import type { Claim } from "../node/peers/peers.ts";
 import { nextStep, type RetryPlan } from "../policy/retry.ts";
 import { RequestTrace } from "../telemetry/request-trace.ts";
+import type { Asking } from "./across/across.ts";
+import type { AskingRequest } from "./across/asked-call.ts";
 import { afterExecute } from "./after-execute.ts";
 import { Attempt, type AttemptListener, type Executor } from "./attempt.ts";
 import { type AttemptIdentity, type CallIdentity, callTelemetry as telemetry } from "./call-telemetry.ts";
@@ -40,7 +43,9 @@ import { StreamCall, type StreamExecutor, type StreamListener } from "./stream-c
 const none: Record<string, unknown> = Object.freeze({});
 
 /** A request on its way through the pipeline: its data, its execution, and its one answer. */
-export class Call implements RunningCall, ResumableCall, KeyedRequest, AttemptListener, StreamListener, Routed {
+export class Call
+  implements RunningCall, ResumableCall, KeyedRequest, AskingRequest, AttemptListener, StreamListener, Routed
+{
   request: Request;
   /** Another channel of the same user, once its stream was resumed there. */
   caller: Caller;
@@ -57,6 +62,10 @@ export class Call implements RunningCall, ResumableCall, KeyedRequest, AttemptLi
   stage = 0;
   /** The call of its idempotency key; null without one. */
   keyed: KeyedCall | null = null;
+  /** The claim of another gateway, which has its key; null if this one executes it. */
+  owner: Claim | null = null;
+  /** What asks that gateway. */
+  asking: Asking | null = null;
   readonly #deps: PipelineDeps;
   /** Memory of its arguments, bytes. */
   #weight: number;
@@ -149,6 +158,10 @@ export class Call implements RunningCall, ResumableCall, KeyedRequest, AttemptLi
     if (reason === "disconnected" && this.#isCast) return;
     if (this.keyed?.takesAbort(this, reason, failure)) return;
     if (reason === "disconnected") this.#resumable?.forget();
+    if (this.asking !== null && failure.code === "cancelled" && reason === "cancelled") {
+      this.asking.cancel();
+      return;
+    }
     this.#isAborted = true;
     if (this.#stream !== null) this.#stream.abort(reason, failure);
     else if (this.#attempt !== null) this.#attempt.abort(reason, failure);
@@ -522,7 +535,8 @@ export class Call implements RunningCall, ResumableCall, KeyedRequest, AttemptLi
     this.#send(encodeFailure(this.request.requestId, failure, this.#deps.detailError()), failure);
   }
 
-  #send(response: string, failure: Failure | null): void {
+  /** @param kept what repeated requests get */
+  #send(response: string, failure: Failure | null, kept = response): void {
     // The client has stopped waiting for an after hook.
     if (this.#isSent) return;
     this.#deps.counts.add(failure);
@@ -541,7 +555,7 @@ export class Call implements RunningCall, ResumableCall, KeyedRequest, AttemptLi
     if (this.#startedAt >= 0 && telemetry.isEndActive) {
       telemetry.ended(this.identify(), this.route?.node ?? null, this.#durationMs, failure);
     }
-    this.keyed?.answered(this, response, failure, this.#hasBegun);
+    this.keyed?.answered(this, kept, failure, this.#hasBegun);
   }
 
   get resumeToken(): string | null {
@@ -561,6 +575,25 @@ export class Call implements RunningCall, ResumableCall, KeyedRequest, AttemptLi
     this.#send(response, failure);
   }
 
+  onJoinedElsewhere(resumeToken: string | null): void {
+    if (this.#isAnswered) return;
+    if (resumeToken !== null) {
+      this.#forwardStream(resumeToken);
+      return;
+    }
+    this.keyed?.accept();
+    this.onJoined();
+  }
+
+  onSettledElsewhere(response: string, failure: Failure | null, isReplayed: boolean): void {
+    if (this.#isAnswered) return;
+    this.asking = null;
+    this.#hasBegun = true;
+    this.onJoinedElsewhere(null);
+    this.#isAnswered = true;
+    this.#send(isReplayed ? withReplayed(response) : response, failure, response);
+  }
+
   /** Answers it with the Response that was kept of the call that it repeats. */
   replay(keyed: KeyedCall): void {
     const response = keyed.responseTo(this.requestId);
@@ -578,19 +611,43 @@ export class Call implements RunningCall, ResumableCall, KeyedRequest, AttemptLi
       this.fail(replayUnavailable);
       return;
     }
+    this.#acknowledgeStream(token);
+    this.keyed?.leave(this);
+    stream.attach(this.caller, this.replyTo, this.requestId);
+  }
+
+  /** As {@link #attachToStream}, for a stream of another gateway. */
+  #forwardStream(token: string): void {
+    const { requestId, caller, replyTo } = this;
+    this.asking = null;
+    this.#deps.across?.forward(
+      { requestId, token, seq: null, caller, channel: replyTo },
+      (stream) => {
+        // Its client has cancelled it meanwhile, and with it the stream.
+        if (this.#isAnswered) return stream.forget();
+        this.#acknowledgeStream(token);
+        this.keyed?.answered(this, "", null, false);
+        stream.start();
+      },
+      () => this.fail(replayUnavailable),
+    );
+  }
+
+  /** Its stream, which runs already, goes on under its id. */
+  #acknowledgeStream(token: string): void {
     const { requestId, requestType } = this.request;
     this.#isAnswered = true;
     this.#deps.counts.add(null);
     this.#leavePlaces();
-    this.keyed?.leave(this);
     this.replyTo.answer(withToken(encodeChunk(requestId, '"init"'), token), "ok", quote(requestType));
     if (this.#startedAt >= 0 && telemetry.isEndActive) telemetry.ended(this.identify(), null, this.#durationMs, null);
-    stream.attach(this.caller, this.replyTo, requestId);
   }
 
   /** It no longer runs. */
   #leavePlaces(): void {
     this.#isSent = true;
+    this.asking?.leave();
+    this.asking = null;
     if (this.#endTimer !== null) this.#deps.clock.clearTimeout(this.#endTimer);
     if (this.#place !== null) this.#deps.running.delete(this.#place);
     if (this.#placeOfCaller !== null) this.caller.calls.delete(this.#placeOfCaller);

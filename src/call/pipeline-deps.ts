@@ -4,6 +4,7 @@ import type { Deadlines } from "../core/time/deadlines.ts";
 import type { RateLimitedRequest } from "../policy/rate-limiter/rate-limit.ts";
 import type { RateLimitDecision } from "../policy/rate-limiter/rate-limit-decision.ts";
 import type { NodeSelector } from "../policy/selection/node-selector.ts";
+import type { Across } from "./across/across.ts";
 import type { Executor } from "./attempt.ts";
 import type { CompiledFunction } from "./functions/compile-function.ts";
 import type { KeyedCalls } from "./idempotency/keyed-calls.ts";
@@ -48,6 +49,8 @@ export interface PipelineDeps {
   startStream(stream: StreamCall): void;
   readonly resumable: ResumableStreams;
   readonly keyedCalls: KeyedCalls;
+  /** The other gateways; null if it does not reach them. */
+  readonly across: Across | null;
   /** How long a client that reads nothing keeps its stream, milliseconds. */
   readonly streamStallTimeoutMs: number;
   readonly maxPayloadBytes: number;

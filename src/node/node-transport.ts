@@ -2,12 +2,15 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Clock } from "../core/time/clock.ts";
 import type { SharedPushes } from "../sync/push/shared-pushes.ts";
+import type { PeerScope, Peers } from "./peers/peers.ts";
 import type { Pipe, PipeReceiver } from "./wire/pipe.ts";
 
 /** How gateways and service nodes reach each other: in one process, over a direct link, or over NATS. */
 export interface NodeTransport {
   /** "local", "link" or "nats". */
   readonly name: string;
+  /** Whether gateways reach each other over it, see {@link GatewayEndpoint.peers}. @default false */
+  readonly hasPeers?: boolean;
   /** The faults of its options for a gateway, each beginning with a path such as `cluster.path`. */
   gatewayFaults(role: RoleOptions): readonly string[];
   /** The faults of its options for a service node. */
@@ -32,6 +35,8 @@ export interface TransportScope {
   /** Returns a number in [0, 1), as `Math.random` does. */
   readonly random: () => number;
   readonly hasToken: boolean;
+  /** For gateways that are to reach each other. */
+  readonly peer?: PeerScope;
   /** Whether the node is leaving and must dial no more gateways. @default never */
   isLeaving?(): boolean;
   /** A pipe is open. Nothing is received before this returns. */
@@ -80,4 +85,6 @@ export interface GatewayEndpoint extends Endpoint {
   readonly medium?: Medium;
   /** The place where gateways share accepted pushes, if the transport has one. */
   readonly sharedPushes?: SharedPushes;
+  /** The other gateways, if the transport reaches them. */
+  readonly peers?: Peers | undefined;
 }

@@ -153,6 +153,7 @@ export async function pipelineOf(...configs: Partial<FunConfigInput>[]) {
     mayHave: (service) => expected.has(service),
     resumable,
     keyedCalls,
+    across: null,
     nested: { clock, requests: () => pipeline, maxCallDepth: 16, maxPayloadBytes: 1_000 },
     startStream: (stream) => streamStart.start(stream),
     streamStallTimeoutMs: 60_000,

@@ -57,6 +57,8 @@ export class KeyedCall {
   #rest: string | null = null;
   #failure: Failure | null = null;
   #token: string | null = null;
+  /** This gateway's claim of the key among all gateways, and when it was made; null without one. */
+  claimed: { readonly revision: number; readonly at: number } | null = null;
   /** Memory of what is kept, bytes. */
   weight = 0;
   /** When it settled, milliseconds. */

@@ -47,14 +47,29 @@ export class KeyedCalls implements KeyedCallOwner {
     key: string,
     caller: Caller,
   ): KeyedCall | Failure {
-    this.#dropExpired();
     const name = JSON.stringify([scopeOf(caller), service, requestType, key]);
     const digest = digestOf(args);
+    return this.find(name, digest, version) ?? this.#open(name, digest, version, request);
+  }
+
+  /**
+   * The call of a key; the fault of a request that means another call.
+   * @param name the `key` of a {@link KeyedCall}
+   * @returns null if there is none
+   */
+  find(name: string, digest: string, version: string | null): KeyedCall | Failure | null {
+    this.#dropExpired();
     const known = this.#running.get(name) ?? this.#settled.get(name);
-    if (known === undefined) return this.#open(name, digest, version, request);
+    if (known === undefined) return null;
     if (known.digest !== digest) return invalidRequest("idempotency_key was used with other arguments");
     if (known.version !== version) return invalidRequest("idempotency_key was used with another version");
     return known;
+  }
+
+  /** Every call that is known. */
+  *all(): Generator<KeyedCall> {
+    yield* this.#running.values();
+    yield* this.#settled.values();
   }
 
   /** As {@link claim}, after the call that was known had executed nothing. */

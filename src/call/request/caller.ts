@@ -41,6 +41,8 @@ export interface LaterResponses {
   readonly isReady: boolean;
   /** Calls `run` once, when the client can take more again; never if it is gone. */
   whenReady(run: () => void): void;
+  /** Nothing more will come: the stream goes on elsewhere, or waits for its client, or its end is kept no more. */
+  left?(): void;
 }
 
 /**
@@ -70,10 +72,14 @@ export interface RequestHandler {
    *
    * @param payload the client's description of it, any JSON value
    * @param channel receives its further Responses
-   * @returns the reason for not doing so, or what to do after the client was told that it goes on
+   * @returns the reason for not doing so, or what to do after the client was told that it goes on; later, if another
+   *   gateway has the stream
    */
-  resume(payload: unknown, caller: Caller, channel: LaterResponses): ResumeRefusal | (() => void);
+  resume(payload: unknown, caller: Caller, channel: LaterResponses): Resumption | Promise<Resumption>;
 }
+
+/** The outcome of {@link RequestHandler.resume}. */
+export type Resumption = ResumeRefusal | (() => void);
 
 /** Why a stream does not go on where a client wants it to. */
 export type ResumeRefusal = "not_found" | "gap" | "request_id_in_use" | InFlightBound;

@@ -108,6 +108,16 @@ export class ResumableStream implements LaterResponses, EndedStream {
     return this.#channel === null && !this.#isEnded;
   }
 
+  /** Who has it, or had it last. */
+  get caller(): Caller {
+    return this.#caller;
+  }
+
+  /** The number of the oldest Response that is kept. */
+  get firstKept(): number {
+    return this.#kept.first;
+  }
+
   get isEnded(): boolean {
     return this.#isEnded;
   }
@@ -297,12 +307,14 @@ export class ResumableStream implements LaterResponses, EndedStream {
     if (this.#isEnded) this.#caller.calls.forgetEnded(this);
     this.#owner.stopWaiting(this);
     this.#owner.forget(this);
+    if (this.#isEnded) this.#channel?.left?.();
   }
 
   /** Its old channel has nothing more to do with it. */
   #leave(): void {
     if (this.#isEnded) this.#caller.calls.forgetEnded(this);
     else this.#call.leaveCaller();
+    this.#channel?.left?.();
   }
 
   #countArguments(weight: number): void {

@@ -29,11 +29,12 @@ export class ResumableStreams implements ResumableOwner {
   readonly #kept: SharedBudget;
   #isClosing = false;
 
-  constructor(gateway: string, clock: Clock, options: Required<StreamsOptions>) {
+  /** @param part of every token: tells its gateway from others */
+  constructor(gateway: string, clock: Clock, options: Required<StreamsOptions>, part = gatewayPart(gateway)) {
     this.gateway = gateway;
     this.#clock = clock;
     this.#options = options;
-    this.#gatewayPart = gatewayPart(gateway);
+    this.#gatewayPart = part;
     this.#kept = new SharedBudget(options.maxKeptBytes);
   }
 
@@ -71,10 +72,14 @@ export class ResumableStreams implements ResumableOwner {
   find(payload: unknown, caller: Caller): ResumableStream | null {
     if (typeof payload !== "object" || payload === null) return null;
     const { request_id, resume_token } = payload as Readonly<Record<string, unknown>>;
-    const stream = typeof resume_token === "string" ? this.get(resume_token) : null;
-    if (stream === null) return null;
-    const isOwn = stream.userId === null || stream.userId === caller.userId;
-    return isOwn && stream.requestId === request_id ? stream : null;
+    const stream = typeof resume_token === "string" ? this.getOf(caller.userId, resume_token) : null;
+    return stream?.requestId === request_id ? stream : null;
+  }
+
+  /** The stream of this token, if this user may have it; otherwise null. */
+  getOf(userId: string | null, token: string): ResumableStream | null {
+    const stream = this.get(token);
+    return stream === null || stream.userId === null || stream.userId === userId ? stream : null;
   }
 
   /** The stream of this token; null if there is none. */

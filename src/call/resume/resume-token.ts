@@ -10,6 +10,12 @@ export function createToken(gateway: string): string {
   return `${gateway}.${randomBytes(16).toString("base64url")}`;
 }
 
+/** The part of a token that names its gateway; null if it is no token. */
+export function partOf(token: string): string | null {
+  const end = token.indexOf(".");
+  return end === -1 ? null : token.slice(0, end);
+}
+
 /** The key under which a token's stream is found: how long that takes tells a guesser nothing about other tokens. */
 export function keyOf(token: string): string {
   return createHash("sha256").update(token).digest("base64url");

@@ -6,7 +6,7 @@ import { type Stage, waiting } from "./stage.ts";
 
 /** Whether it repeats a request: the call of its idempotency key belongs to another one. */
 export function isRepeat(call: Call): boolean {
-  return call.keyed !== null && !call.keyed.isOf(call);
+  return call.keyed !== null && (call.owner !== null || !call.keyed.isOf(call));
 }
 
 /**
@@ -30,20 +30,52 @@ export const claimKey: Stage = {
   inspect: () => null,
 };
 
+/** Asks who has a key among all gateways, before this one executes its call. Connections of no user have keys of their own. */
+export const claimAcross: Stage = {
+  name: "owner",
+
+  run(call, _compiled, deps, proceed) {
+    const { keyed, caller } = call;
+    if (keyed === null || deps.across === null || caller.userId === null || !keyed.isOf(call)) return undefined;
+    deps.across
+      .claim(keyed)
+      .then((owner) => {
+        if (call.isAnswered) return;
+        call.owner = owner;
+        proceed(call, deps);
+      })
+      .catch((thrown) => call.fail({ ...unavailable, cause: thrown }));
+    return waiting;
+  },
+
+  describe: () => null,
+  inspect: () => null,
+};
+
 /** Lets a repeated request, which is permitted too, wait for the call of its key, or answers it with what was kept. */
 export const answerRepeat: Stage = {
   name: "repeat",
 
   run(call, { config: { responseType } }, deps, proceed) {
-    if (call.keyed === null || call.keyed.isOf(call)) return undefined;
+    if (call.keyed === null || !isRepeat(call)) return undefined;
     const refused = responseType === "stream" ? refusedStream(call, deps.gateway) : undefined;
     if (refused !== undefined) return refused;
     // Counted and placed as a request of its own, as it is to be executed.
-    const begin = () => proceed(call, deps, "rate_limits");
+    const begin = () => {
+      call.owner = null;
+      call.asking = null;
+      proceed(call, deps, "rate_limits");
+    };
+    const { owner } = call;
+    if (owner !== null && deps.across !== null) {
+      call.asking = deps.across.ask(call, call.keyed, owner, begin);
+      return waiting;
+    }
+    const claim = () => proceed(call, deps, "owner");
     if (call.keyed.isVacant) call.keyed = deps.keyedCalls.claimAgain(call, call.keyed);
-    if (call.keyed.isOf(call)) begin();
+    if (call.keyed.isOf(call)) claim();
     else if (call.keyed.isSettled) call.replay(call.keyed);
-    else call.keyed.join(call, begin);
+    else call.keyed.join(call, claim);
     return waiting;
   },
 

@@ -1,7 +1,8 @@
 import { quote } from "../../core/quote.ts";
+import type { ForwardedStream } from "../across/forwarded-stream.ts";
 import { Call } from "../call.ts";
 import type { PipelineDeps } from "../pipeline-deps.ts";
-import type { Caller, LaterResponses, ReplyTo, RequestHandler, ResumeRefusal } from "../request/caller.ts";
+import type { Caller, LaterResponses, ReplyTo, RequestHandler, ResumeRefusal, Resumption } from "../request/caller.ts";
 import {
   type Failure,
   internal,
@@ -57,10 +58,10 @@ export class Pipeline implements RequestHandler {
     proceed(call, this.#deps);
   }
 
-  resume(payload: unknown, caller: Caller, channel: LaterResponses): ResumeRefusal | (() => void) {
+  resume(payload: unknown, caller: Caller, channel: LaterResponses): Resumption | Promise<Resumption> {
     const { resumable, gateway } = this.#deps;
     const stream = resumable.find(payload, caller);
-    if (stream === null) return "not_found";
+    if (stream === null) return this.#resumeAcross(payload, caller, channel);
     const { seq } = payload as { readonly seq?: unknown };
     const gap = stream.gapAt(seq);
     if (gap !== null) return gap;
@@ -74,6 +75,26 @@ export class Pipeline implements RequestHandler {
       }
     }
     return () => stream.resume(caller, channel, seq as number);
+  }
+
+  /** Another gateway may have the stream. */
+  #resumeAcross(payload: unknown, caller: Caller, channel: LaterResponses): Resumption | Promise<Resumption> {
+    const { across, gateway } = this.#deps;
+    const { request_id: requestId, resume_token: token, seq } = (payload ?? {}) as Readonly<Record<string, unknown>>;
+    if (typeof requestId !== "string" || typeof token !== "string" || !across?.isElsewhere(token)) return "not_found";
+    if (!Number.isSafeInteger(seq)) return "gap";
+    const { calls } = caller;
+    if (calls.hasStream(requestId)) return "request_id_in_use";
+    const bound = boundOfStream(calls, 0);
+    if (bound !== null) {
+      reportRejection(caller, bound, gateway);
+      return bound;
+    }
+    return new Promise((resolve) => {
+      const asked = { requestId, token, seq: seq as number, caller, channel };
+      const begins = (stream: ForwardedStream) => resolve(() => stream.start());
+      across.forward(asked, begins, (reason) => resolve(reason as ResumeRefusal));
+    });
   }
 
   /** Makes every new request `unavailable`; running ones continue. */

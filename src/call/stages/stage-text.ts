@@ -4,6 +4,7 @@ export type StageName =
   | "idempotency_key"
   | "before_execute"
   | "permission"
+  | "owner"
   | "rate_limits"
   | "nodes"
   | "permission_callback"

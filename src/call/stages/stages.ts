@@ -2,7 +2,7 @@ import { checkedArguments } from "./arguments.ts";
 import { argumentsCheck } from "./arguments-check.ts";
 import { beforeExecute } from "./before-execute.ts";
 import { execution } from "./execution.ts";
-import { answerRepeat, claimKey } from "./idempotency.ts";
+import { answerRepeat, claimAcross, claimKey } from "./idempotency.ts";
 import { nodes } from "./nodes.ts";
 import { permission } from "./permission.ts";
 import { permissionCallback } from "./permission-callback.ts";
@@ -17,6 +17,7 @@ export const stages: readonly Stage[] = [
   claimKey,
   beforeExecute,
   permission,
+  claimAcross,
   rateLimits,
   nodes,
   permissionCallback,

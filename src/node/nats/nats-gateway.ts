@@ -10,6 +10,7 @@ import { BucketStore } from "./bucket-store.ts";
 import { encodeMessage, parseDiscover, parseOpen } from "./nats-messages.ts";
 import { connectionOptions, type NatsSettings } from "./nats-options.ts";
 import type { NatsPackages } from "./nats-packages.ts";
+import { NatsPeers } from "./nats-peers.ts";
 import { NatsPipe } from "./nats-pipe.ts";
 import { Pulse } from "./pulse.ts";
 import type { Subjects } from "./subjects.ts";
@@ -22,6 +23,7 @@ const maxPipes = 10_000;
 /** A gateway on NATS: announces itself to nodes, and accepts the pipes that they ask for. */
 export class NatsGateway implements GatewayEndpoint {
   readonly sharedPushes: SharedPushes;
+  readonly peers: NatsPeers | undefined;
   readonly medium: Medium = { answers: async () => (await this.#pulse?.answersNow()) ?? false };
   readonly #settings: NatsSettings;
   readonly #subjects: Subjects;
@@ -46,6 +48,7 @@ export class NatsGateway implements GatewayEndpoint {
     this.#troubled = troubled;
     this.#bucket = new SharedBucket({ settings, clock: scope.clock, random: scope.random, troubled });
     this.sharedPushes = this.#bucket;
+    if (scope.peer !== undefined) this.peers = new NatsPeers(settings, scope.peer, scope.clock, troubled);
     this.#broker = new Broker({
       connection: { ...connectionOptions(settings), name: `gen-api gateway ${scope.name}` },
       isLoopback: settings.isLoopback,
@@ -79,6 +82,7 @@ export class NatsGateway implements GatewayEndpoint {
       subscribe(this.#subjects.open(this.#instance), (message) => this.#open(message, link)),
       subscribe(this.#subjects.discover(), (message) => this.#discovered(message, link)),
     ];
+    this.peers?.connected(link, packages);
     this.#scope.reached?.();
     this.#pulse = new Pulse({
       clock: this.#scope.clock,
@@ -109,6 +113,7 @@ export class NatsGateway implements GatewayEndpoint {
     this.#subscriptions = [];
     for (const pipe of [...this.#pipes]) pipe.end(reason);
     this.#bucket.lost();
+    this.peers?.lost(reason);
   }
 
   #announce(): void {

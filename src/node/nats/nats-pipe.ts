@@ -74,6 +74,11 @@ export class NatsPipe implements Pipe {
     return this.#bytesRead;
   }
 
+  /** Why it has ended, for people; empty before. */
+  get reason(): string {
+    return this.#reason;
+  }
+
   /** Whether a receiver considered it proven; read before the receiver is notified of the end. */
   get wasUp(): boolean {
     return this.#receiver?.isUp ?? false;
@@ -195,7 +200,7 @@ export class NatsPipe implements Pipe {
 
   #heardEnd(message: Msg): void {
     if (message.headers?.code === 503) {
-      this.end("the other end has no listener", messageOfNumber(lastToken(message.subject)) ?? 0);
+      this.end(noListener, messageOfNumber(lastToken(message.subject)) ?? 0);
       return;
     }
     const [count = "", ...words] = message.string().split(" ");
@@ -203,6 +208,9 @@ export class NatsPipe implements Pipe {
     this.end(words.join(" ") || "the other end closed the pipe", Math.min(received, this.#sent));
   }
 }
+
+/** The reason of an end that the server reported: nobody listens there. */
+export const noListener = "the other end has no listener";
 
 const emptyMessage = new Uint8Array(0);
 const acceptToken = "accept";

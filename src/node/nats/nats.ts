@@ -21,6 +21,7 @@ export { gatewayPermissions, type NatsPermissions, nodePermissions } from "./sub
 export function nats(options: NatsOptions = {}): NodeTransport {
   return {
     name: "nats",
+    hasPeers: true,
     gatewayFaults({ hasToken }) {
       const key =
         options.signingKey === undefined

@@ -7,6 +7,7 @@ import { decodeName, encodeName } from "../wire/name-token.ts";
  * - A node publishes only to `<prefix>.up.<node>.>`, and listens only to `<prefix>.down.<node>.>` and
  *   `<prefix>.gateways`. A gateway therefore knows the sender by the subject, and no node can read another node's
  *   messages.
+ * - Gateways speak to each other under `<prefix>.peers`, where no node may publish or listen.
  * - An instance or session that has ended has no subscription, so the server itself reports that there is no listener.
  */
 export class Subjects {
@@ -40,6 +41,21 @@ export class Subjects {
   /** `node` asks a gateway to open a pipe here; without a node, the wildcard for all nodes. */
   open(gatewayInstance: string, node?: string): string {
     return `${this.#prefix}.up.${tokenOrAny(node)}.${gatewayInstance}.open`;
+  }
+
+  /** Another gateway asks the one of this address to open a pipe here. */
+  openPeer(address: string): string {
+    return `${this.#prefix}.peers.${address}.open`;
+  }
+
+  /** The subject on which the gateway of this address receives from another one, without the last token. */
+  peer(address: string, session: string): string {
+    return `${this.#prefix}.peers.${address}.${session}`;
+  }
+
+  /** Gateways that stop for good say so to all others here. */
+  get peerGone(): string {
+    return `${this.#prefix}.peers.gone`;
   }
 
   /** The subject on which a gateway receives from one pipe, without the last token. */
@@ -81,10 +97,13 @@ export function nodePermissions(name: string, prefix = defaultPrefix): NatsPermi
 /** The permissions of every gateway. */
 export function gatewayPermissions(prefix = defaultPrefix, bucket = bucketOf(prefix)): NatsPermissions {
   const stream = streamOf(bucket);
+  const claims = claimBucketOf(bucket);
+  const claimStream = streamOf(claims);
   return {
     publish: [
       `${prefix}.down.>`,
       `${prefix}.gateways`,
+      `${prefix}.peers.>`,
       `$JS.API.STREAM.INFO.${stream}`,
       `$JS.API.STREAM.CREATE.${stream}`,
       `$JS.API.STREAM.PURGE.${stream}`,
@@ -92,8 +111,12 @@ export function gatewayPermissions(prefix = defaultPrefix, bucket = bucketOf(pre
       `$JS.API.CONSUMER.*.${stream}.>`,
       `$JS.FC.${stream}.>`,
       `$KV.${bucket}.>`,
+      `$JS.API.STREAM.INFO.${claimStream}`,
+      `$JS.API.STREAM.CREATE.${claimStream}`,
+      `$JS.API.STREAM.MSG.GET.${claimStream}`,
+      `$KV.${claims}.>`,
     ],
-    subscribe: [`${prefix}.up.>`, `${prefix}.inbox.>`],
+    subscribe: [`${prefix}.up.>`, `${prefix}.peers.>`, `${prefix}.inbox.>`],
   };
 }
 
@@ -102,6 +125,9 @@ export const defaultPrefix = "gen_api";
 
 /** The default of the option `bucket`, which cannot contain dots. Different prefixes give different buckets. */
 export const bucketOf = (prefix: string): string => prefix.replaceAll(".", "--");
+
+/** The bucket in which gateways claim keys, beside the one with what they share. */
+export const claimBucketOf = (bucket: string): string => `${bucket}--claims`;
 
 /** The JetStream stream that holds a key-value bucket. */
 export const streamOf = (bucket: string): string => `KV_${bucket}`;

@@ -24,6 +24,7 @@ import { serviceTokens } from "../../node/greeting/push-token.ts";
 import { nodeMonitorActor } from "../../node/node-monitor.actor.ts";
 import { maxNodes, NodeTable } from "../../node/node-table.ts";
 import type { GatewayEndpoint } from "../../node/node-transport.ts";
+import type { PeerScope, Peers } from "../../node/peers/peers.ts";
 import { startSession } from "../../node/session.actor.ts";
 import type { Pipe, PipeReceiver } from "../../node/wire/pipe.ts";
 import type { ConfigReceiverRef } from "../../sync/config-receiver.actor.ts";
@@ -47,6 +48,8 @@ export interface ClusterDeps {
   /** The gateway's functions that may run as resolvers. */
   readonly allowlist: ModuleAllowlist;
   readonly mainFunctions: MainFunctions;
+  /** For the transport, if gateways reach each other over it. */
+  readonly peer: () => PeerScope | null;
   /** The name of the actor that owns the table of functions. */
   readonly configCache: string;
   compile(config: unknown): Promise<CompiledFunction>;
@@ -102,6 +105,11 @@ export class Cluster {
   /** The address for nodes, if they have a port of their own. */
   get address(): GatewayEndpoint["address"] {
     return this.#endpoint?.address;
+  }
+
+  /** The other gateways, while the transport that reaches them is open. */
+  get peers(): Peers | undefined {
+    return this.#endpoint?.peers;
   }
 
   /** What nodes have pushed, and what was pulled. */
@@ -204,12 +212,14 @@ export class Cluster {
       };
       const hasToken = pushToken !== undefined;
       const { reach } = this;
+      const peer = this.#deps.peer();
       const endpoint = cluster?.openGateway({
         name,
         clock,
         random: Math.random,
         hasToken,
         connected,
+        ...(peer === null ? {} : { peer }),
         reached: () => reach.reached(true),
         cutOff: (reason) => reach.lost(reason),
         // Before, whoever starts the gateway hears of it, and stops the rest.

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { cast } from "../../actor/gen-server/gen-server.ts";
 import { isAlive } from "../../actor/lifecycle/exit.ts";
 import type { ChildSpec } from "../../actor/supervisor/child-spec.ts";
@@ -7,6 +8,7 @@ import { adminEndpoints } from "../../admin/admin-endpoints.ts";
 import { type AdminListener, createAdminListener } from "../../admin/admin-listener.actor.ts";
 import type { AdminRoute } from "../../admin/admin-route.ts";
 import { metricsRoute } from "../../admin/metrics-route.ts";
+import { Across } from "../../call/across/across.ts";
 import { type CompiledFunction, compileFunction } from "../../call/functions/compile-function.ts";
 import { HostCalls } from "../../call/host/host-calls.ts";
 import { KeyedCalls } from "../../call/idempotency/keyed-calls.ts";
@@ -85,6 +87,7 @@ export class GatewayParts {
   readonly #deadlines: Deadlines;
   readonly #pools: WorkerPools;
   readonly #keyedCalls: KeyedCalls;
+  readonly #across: Across | null;
   readonly reloads: Reloads;
   #streamCount = 0;
 
@@ -113,6 +116,7 @@ export class GatewayParts {
       functionTable: this.#functionTable,
       allowlist,
       mainFunctions,
+      peer: () => this.#across,
       configCache: gatewayActors.configCache,
       compile,
       system,
@@ -132,7 +136,12 @@ export class GatewayParts {
     const mayLimit = options.adminActions.has("update_rate_limit_config");
     this.rateLimiter = new RateLimiterApi(limiter, () => system().whereis(gatewayActors.rateLimiter), mayLimit);
     this.#keyedCalls = new KeyedCalls(name, clock, options.idempotency);
-    this.resumable = new ResumableStreams(name, clock, options.streams);
+    const address = options.cluster?.hasPeers ? randomBytes(16).toString("base64url") : undefined;
+    this.resumable = new ResumableStreams(name, clock, options.streams, address);
+    const { resumable } = this;
+    const peers = () => this.cluster.peers;
+    this.#across =
+      address === undefined ? null : new Across({ address, clock, keyedCalls: this.#keyedCalls, resumable, peers });
     this.pipeline = new Pipeline({
       gateway: name,
       rateLimiter: limiter,
@@ -161,6 +170,7 @@ export class GatewayParts {
       startStream: (stream) => this.#startStream(stream),
       resumable: this.resumable,
       keyedCalls: this.#keyedCalls,
+      across: this.#across,
       streamStallTimeoutMs: options.workerPool.streamStallTimeoutMs,
       maxPayloadBytes: socket.maxPayloadBytes,
       maxResultBytes,
@@ -271,6 +281,11 @@ export class GatewayParts {
     await this.running.finished();
   }
 
+  /** Every call was answered: other gateways need this one no more. */
+  leaveOthers(): void {
+    this.#across?.close();
+  }
+
   /** Nothing is reloaded any more. */
   closeReloads(): void {
     this.reloads.close(libraryError("stopped", `The gateway ${this.#options.name} is stopping`));
@@ -283,6 +298,7 @@ export class GatewayParts {
     this.running.abortAll("stopped");
     this.resumable.close();
     this.#keyedCalls.close();
+    this.leaveOthers();
     this.diagnostics.close();
     this.#deadlines.close();
     this.cluster.close(libraryError("stopped", `The gateway ${this.#options.name} has stopped`));

@@ -206,6 +206,7 @@ class RunningGateway implements Gateway {
     running.abortAll("stopped");
     // The rest: after hooks of aborted calls, and sockets whose clients were notified a moment ago.
     await atMost(noticeMs * 2, drained, noticeClock);
+    this.#parts.leaveOthers();
     await this.#system.shutdown();
     return this.closed;
   }

@@ -1,3 +1,4 @@
+import type { Resumption } from "../../call/request/caller.ts";
 import { noClaims } from "../../call/request/claims.ts";
 import type { RunningCalls } from "../../call/request/running-calls.ts";
 import { libraryError, toError } from "../../core/errors.ts";
@@ -244,6 +245,15 @@ export class Topics implements PayloadLimit {
   #resume(channel: JoinedChannel, message: Message): void {
     this.#identity.frames.use(frameCosts.resume);
     const found = this.#context.requests.resume(message.payload, channel, new RequestReply(channel, null));
+    if (!(found instanceof Promise)) this.#resumed(channel, message, found);
+    else
+      found
+        .then((later) => this.#resumed(channel, message, later))
+        .catch((thrown) => this.#owner?.crash(toError(thrown)));
+  }
+
+  #resumed(channel: JoinedChannel, message: Message, found: Resumption): void {
+    if (!channel.isJoined) return;
     if (typeof found === "string") this.reply(channel.joinRef, message, "error", `{"reason":"${found}"}`);
     else {
       this.reply(channel.joinRef, message, "ok", "{}");

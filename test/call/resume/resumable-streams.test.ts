@@ -22,7 +22,7 @@ async function opened({ chunks = 0, window = 8, identity = {} as Partial<Caller>
     const channel = new FakeChannel();
     const found = parts.pipeline.resume({ request_id: "r1", resume_token: token, seq, ...more }, by, channel);
     if (typeof found === "string") return { refused: found, channel, by };
-    found();
+    (found as () => void)();
     return { refused: null, channel, by };
   };
   return { ...parts, first, produced, token, seqs, resume };
