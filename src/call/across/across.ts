@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { libraryError } from "../../core/errors.ts";
 import type { Clock } from "../../core/time/clock.ts";
 import { type Claim, claimTtlMs, type PeerPipe, type PeerReceiver, type Peers } from "../../node/peers/peers.ts";
 import type { KeyedCall } from "../idempotency/keyed-call.ts";
@@ -61,7 +62,7 @@ export class Across {
    */
   async claim(keyed: KeyedCall, replaced: Claim | null = null): Promise<Claim | null> {
     const peers = this.#options.peers();
-    if (peers === undefined) throw new Error("the transport between gateways is closed");
+    if (peers === undefined) throw libraryError("unavailable", "The transport between gateways is closed");
     const claim = await peers.claim(hashOf(keyed.key), replaced?.revision ?? keyed.claimed?.revision ?? 0);
     const isOwn = claim.owner === this.address;
     keyed.claimed = isOwn ? { revision: claim.revision, at: this.#options.clock.now() } : null;

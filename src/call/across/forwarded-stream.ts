@@ -38,10 +38,16 @@ export class ForwardedStream implements Question, RunningCall, EndedStream {
   #hasEnd = false;
   #isEnded = false;
   #isOver = false;
+  /** How the client ends it, once it has said so. */
+  #endsBy: "cancel" | "stop" | null = null;
   /** Whether the other gateway keeps what was delivered. */
   #isKept = true;
   /** The number of the last Response that was given to the channel. */
   #delivered: number;
+  /** The number of the last one that the client has acknowledged. */
+  #acknowledged: number;
+  /** So many come again, because the pipe was lost. */
+  #known = 0;
   /** Those that wait until the channel takes them. */
   #waiting: string[] = [];
 
@@ -50,6 +56,7 @@ export class ForwardedStream implements Question, RunningCall, EndedStream {
     this.#options = options;
     this.requestId = requestId;
     this.#delivered = seq ?? 0;
+    this.#acknowledged = this.#delivered;
     this.#place = caller.calls.add(this);
     caller.calls.countStream(this.#place);
     this.#id = other.ask(this);
@@ -71,19 +78,29 @@ export class ForwardedStream implements Question, RunningCall, EndedStream {
 
   begin(): readonly Message[] {
     const { requestId, token, seq, caller } = this.#options;
-    const from = this.#isAnswered ? this.#delivered + this.#waiting.length : seq;
-    return [["resume", requestId, token, from, caller.userId]];
+    // Again: what was not acknowledged may still get lost between here and the client.
+    const from = this.#isAnswered ? this.#acknowledged : seq;
+    const resume: Message = ["resume", requestId, token, from, caller.userId];
+    if (!this.#isAnswered) return [resume];
+    const ack: Message = ["ack", this.#acknowledged];
+    return this.#endsBy === null ? [resume, ack] : [resume, ack, [this.#endsBy]];
   }
 
   heard(kind: string, fields: readonly unknown[]): void {
-    if (kind === "push") {
+    if (kind === "push" && this.#known > 0) {
+      this.#known--;
+      this.#tell("took", 1);
+    } else if (kind === "push") {
       const text = fields[0] as string;
       this.#hasEnd = isEnd(text);
       this.#waiting.push(text);
       this.#deliver();
     } else if (kind === "resumed") {
+      const from = fields[0] as number;
+      this.#known = this.#isAnswered ? this.#received - from : 0;
       if (this.#isAnswered) return;
-      this.#delivered = fields[0] as number;
+      this.#delivered = from;
+      this.#acknowledged = from;
       this.#isAnswered = true;
       this.#options.answered(null);
     } else if (kind === "refused") {
@@ -98,18 +115,19 @@ export class ForwardedStream implements Question, RunningCall, EndedStream {
   }
 
   abort(reason: CancelReason, failure: Failure): void {
-    if (reason === "cancelled" && failure === cancelled) this.#tell("cancel");
+    if (reason === "cancelled" && failure === cancelled) this.#endWith("cancel");
     // When this gateway stops, the client may come back to the stream through another.
     else if (reason === "stopped") this.detach();
     else this.forget();
   }
 
   stop(): void {
-    this.#tell("stop");
+    this.#endWith("stop");
   }
 
   acknowledge(seq: number): boolean {
     if (seq > this.#delivered) return false;
+    this.#acknowledged = Math.max(this.#acknowledged, seq);
     this.#tell("ack", seq);
     if (this.#isEnded && seq === this.#delivered) this.#leave();
     return true;
@@ -135,11 +153,21 @@ export class ForwardedStream implements Question, RunningCall, EndedStream {
     }
     this.#options.other.end(this.#id);
     this.#isKept = false;
-    if (this.#hasEnd) return this.#deliver();
-    this.#hasEnd = true;
-    const last = this.#delivered + this.#waiting.length + 1;
-    this.#waiting.push(withSeq(encodeFailure(this.requestId, unavailable, false), last));
+    if (!this.#hasEnd) {
+      this.#hasEnd = true;
+      this.#waiting.push(withSeq(encodeFailure(this.requestId, unavailable, false), this.#received + 1));
+    }
     this.#deliver();
+  }
+
+  /** The number of the last Response that came. */
+  get #received(): number {
+    return this.#delivered + this.#waiting.length;
+  }
+
+  #endWith(how: "cancel" | "stop"): void {
+    this.#endsBy = how;
+    this.#tell(how);
   }
 
   /** Gives the channel what has come, as fast as its socket takes it. */

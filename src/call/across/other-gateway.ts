@@ -28,7 +28,7 @@ export interface OtherGatewayOptions {
 }
 
 /** A gateway that is not there for so long counts as stopped, milliseconds. */
-export const goneMs = 5_000;
+const goneMs = 5_000;
 
 const redialMs = 200;
 const idleMs = 10_000;

@@ -46,7 +46,9 @@ export class VisitingCall implements KeyedRequest {
     this.#keyed.leave(this);
   }
 
-  leaveCaller(): void {}
+  leaveCaller(): void {
+    // It is counted where its client is.
+  }
 
   abort(_reason: CancelReason, failure: Failure): void {
     this.leave();

@@ -1,5 +1,6 @@
 import type { JetStreamClient } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
+import { libraryError } from "../../core/errors.ts";
 import type { PeerSigner } from "../peers/peer-signer.ts";
 import { type Claim, claimTtlMs } from "../peers/peers.ts";
 import type { BrokerLink } from "./broker-link.ts";
@@ -59,7 +60,7 @@ export class ClaimBucket {
       if (owner !== null && owner !== this.#address) return { owner, revision: known };
       // What is not signed is no claim; and it may be this gateway's own.
     }
-    throw new Error(`the key ${key} was claimed too often at once`);
+    throw libraryError("unavailable", `The key ${key} was claimed by too many gateways at once`);
   }
 
   /** @returns its new revision; null if it has changed since this one */

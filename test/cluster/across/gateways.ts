@@ -6,7 +6,7 @@ import { urlOf } from "../../support/gateway.ts";
 import type { NatsServer } from "../../support/nats/nats-server.ts";
 import { connectRaw, type Frame, type RawClient } from "../../support/network/raw-client.ts";
 
-export const signingKey = "k".repeat(32);
+const signingKey = "k".repeat(32);
 
 let count = 0;
 
