@@ -107,10 +107,10 @@ async function follow({ requestType, ms, steps, death }: Plan): Promise<void> {
 const plan = fc.record({
   requestType: fc.constantFrom("on_worker", "on_main", "async"),
   ms: fc.constantFrom(0, 5, 40),
-  steps: fc.array(
-    fc.record({ key: fc.nat(2), gateway: fc.nat(2), isCut: fc.boolean(), isSlow: fc.boolean() }),
-    { minLength: 1, maxLength: 12 },
-  ),
+  steps: fc.array(fc.record({ key: fc.nat(2), gateway: fc.nat(2), isCut: fc.boolean(), isSlow: fc.boolean() }), {
+    minLength: 1,
+    maxLength: 12,
+  }),
   death: fc.option(fc.record({ after: fc.nat(5), gateway: fc.nat(2) }), { freq: 2 }),
 });
 

@@ -23,6 +23,11 @@ export class TcpBalancer implements AsyncDisposable {
     return (this.#server.address() as AddressInfo).port;
   }
 
+  /** Ends every connection, as a balancer does that restarts; new ones go on to the next target. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
   #pass(client: Socket, tries: number): void {
     this.#keep(client);
     const target = connect({
@@ -52,7 +57,7 @@ export class TcpBalancer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
+    this.cut();
     await new Promise((resolve) => this.#server.close(resolve));
   }
 }
