@@ -11,7 +11,7 @@ import { claimBucketOf, streamOf } from "./subjects.ts";
 const requestMs = 5_000;
 
 // The oldest claims go first.
-const maxBytes = 256 * 1024 * 1024;
+const maxBytes = 128 * 1024 * 1024;
 
 // Each attempt lost to another gateway's, which has then claimed the key.
 const maxAttempts = 8;
