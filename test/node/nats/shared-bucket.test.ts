@@ -437,7 +437,7 @@ describe("gateways that share pushes over NATS", () => {
       // After 1, 2, 4, … seconds, half or one and a half times.
       expect(later).toBeLessThanOrEqual(24);
       for (const { refusals } of both) expect(refusals.length).toBeLessThanOrEqual(24);
-    });
+    }, 120_000);
 
     const spoils: [what: string, spoil: () => Uint8Array][] = [
       ["nonsense", () => Buffer.from("nonsense")],
