@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
 interface LockedPackage {
   readonly hasInstallScript?: boolean;
@@ -8,33 +8,43 @@ interface LockedPackage {
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
-const { packages } = JSON.parse(readFileSync(new URL("../../package-lock.json", import.meta.url), "utf8")) as {
-  readonly packages: Readonly<Record<string, LockedPackage>>;
-};
-const locked = Object.entries(packages);
+type LockedPackages = Readonly<Record<string, LockedPackage>>;
 
-/** Paths and names in the lock file of those that the predicate takes. */
-const those = (predicate: (locked: LockedPackage) => boolean) =>
-  locked.filter(([, entry]) => predicate(entry)).map(([path]) => path);
+function packagesOf(file: string): LockedPackages {
+  const text = readFileSync(new URL(`../../${file}`, import.meta.url), "utf8");
+  return (JSON.parse(text) as { readonly packages: LockedPackages }).packages;
+}
 
-test("no package that comes with gen-api, nor one of those that test it, runs a script when it is installed", () => {
-  expect(locked.length).toBeGreaterThan(100);
-  expect(those(({ hasInstallScript }) => hasInstallScript === true)).toEqual([]);
-});
+const lockFiles = ["package-lock.json", "test/checkers/package-lock.json"].map(
+  (file) => [file, packagesOf(file)] as const,
+);
 
-test("the lock file names no address: each registry, proxy and mirror serves it", () => {
-  expect(those(({ resolved }) => resolved !== undefined)).toEqual([]);
-});
+/** Paths and names in a lock file of those that the predicate takes. */
+const those = (packages: LockedPackages, predicate: (locked: LockedPackage) => boolean) =>
+  Object.entries(packages)
+    .filter(([, entry]) => predicate(entry))
+    .map(([path]) => path);
 
-test("the lock file has what every platform needs: an install changes it nowhere", () => {
-  const missing = locked.flatMap(([path, { dependencies, optionalDependencies }]) =>
-    Object.keys({ ...dependencies, ...optionalDependencies }).filter((name) => !isLocked(path, name)),
-  );
-  expect(missing).toEqual([]);
+describe.each(lockFiles)("%s", (_file, packages) => {
+  test("has no package that runs a script when it is installed", () => {
+    expect(Object.keys(packages).length).toBeGreaterThan(100);
+    expect(those(packages, ({ hasInstallScript }) => hasInstallScript === true)).toEqual([]);
+  });
+
+  test("names no address: each registry, proxy and mirror serves it", () => {
+    expect(those(packages, ({ resolved }) => resolved !== undefined)).toEqual([]);
+  });
+
+  test("has what every platform needs: an install changes it nowhere", () => {
+    const missing = Object.entries(packages).flatMap(([path, { dependencies, optionalDependencies }]) =>
+      Object.keys({ ...dependencies, ...optionalDependencies }).filter((name) => !isLocked(packages, path, name)),
+    );
+    expect(missing).toEqual([]);
+  });
 });
 
 /** Whether a package finds another one where Node looks for it. */
-function isLocked(path: string, name: string): boolean {
+function isLocked(packages: LockedPackages, path: string, name: string): boolean {
   for (let from = path; ; from = from.slice(0, Math.max(0, from.lastIndexOf("node_modules/") - 1))) {
     if (`${from === "" ? "" : `${from}/`}node_modules/${name}` in packages) return true;
     if (from === "") return false;
