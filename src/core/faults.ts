@@ -36,6 +36,25 @@ export function described<Schema extends z.ZodType>(
   }) as unknown as z.ZodType<z.output<Schema>, z.input<Schema>>;
 }
 
+/**
+ * `fields` for values that `isOne` takes, with a fault for each field, and `other` for all others: a union whose faults
+ * name what is wrong inside.
+ */
+export function either<Fields extends z.ZodType, Other extends z.ZodType>(
+  isOne: (value: unknown) => boolean,
+  fields: Fields,
+  other: Other,
+): z.ZodType<z.output<Fields> | z.output<Other>, z.input<Fields> | z.input<Other>> {
+  return z.unknown().transform((value, context) => {
+    const parsed = (isOne(value) ? fields : other).safeParse(value, namesKeys);
+    if (parsed.success) return parsed.data;
+    for (const { path, message } of parsed.error.issues) {
+      context.addIssue({ code: "custom", path: [...path], message, input: value });
+    }
+    return z.NEVER;
+  }) as unknown as z.ZodType<z.output<Fields> | z.output<Other>, z.input<Fields> | z.input<Other>>;
+}
+
 /** Options of a parse that let {@link faultsOf} list the allowed keys beside an unknown one. */
 export const namesKeys = {
   error(issue: z.core.$ZodRawIssue): string | undefined {

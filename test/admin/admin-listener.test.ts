@@ -327,8 +327,16 @@ describe("options of the admin listener that are wrong", () => {
     await expect(start({ token: "short" })).rejects.toThrow("admin.token must be a secret of at least 16 characters");
     await expect(start({ token: "short" })).rejects.not.toThrow('"short"');
     await expect(start({ token: undefined })).rejects.toThrow("admin.token");
-    for (const listen of ["4001", "127.0.0.1", "127.0.0.1:70000", "unix:", {}, { port: -1 }, 5]) {
+    for (const listen of ["4001", "127.0.0.1", "127.0.0.1:70000", "unix:", {}, { path: 5 }, 5]) {
       await expect(start({ listen })).rejects.toThrow('admin.listen must be "HOST:PORT", "unix:PATH"');
+    }
+    for (const [listen, fault] of [
+      [{ port: -1 }, "admin.listen.port must be a port from 0 to 65535, got -1"],
+      [{ port: "4001" }, 'admin.listen.port must be a port from 0 to 65535, got "4001"'],
+      [{ port: 4001, host: 5 }, 'admin.listen.host must be a host such as "127.0.0.1", got 5'],
+      [{ port: 4001, hots: "x" }, 'admin.listen has unknown keys: "hots" (allowed: "host", "port")'],
+    ] as const) {
+      await expect(start({ listen })).rejects.toThrow(fault);
     }
   });
 

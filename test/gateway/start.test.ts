@@ -51,7 +51,7 @@ describe("wrong options are told in one error that lists every fault by its path
     expect(error).toMatchObject({ name: "GenApiError", code: "invalid_option" });
     for (const fault of [
       'name must be a string of 1 to 255 characters, got ""',
-      "listen must be false or {host, port} with a port from 0 to 65535, got map",
+      "listen.port must be a port from 0 to 65535, got 70000",
       'socket.path must be a path such as "/socket", got "socket"',
       "socket.maxChannels must be a whole number of at least 1, got 0",
       'socket.connect must be a function, got "yes"',
@@ -69,6 +69,30 @@ describe("wrong options are told in one error that lists every fault by its path
       'detailError must be true or false, got "no"',
       "inspect must be a function",
       'has unknown keys: "unknown"',
+    ]) {
+      expect(error.message).toContain(fault);
+    }
+  });
+
+  test.each<[unknown, string]>([
+    [{ port: "4000" }, 'listen.port must be a port from 0 to 65535, got "4000"'],
+    [{ port: 0, host: null }, 'listen.host must be a host such as "127.0.0.1", got null'],
+    [{ prot: 4000 }, 'listen has unknown keys: "prot" (allowed: "host", "port")'],
+    [4000, "listen must be false or {host, port} with a port from 0 to 65535, got 4000"],
+  ])("by its field, where listen is %j", async (listen, fault) => {
+    await expect(startGenApi({ logger: false, listen } as GatewayOptions)).rejects.toThrow(fault);
+  });
+
+  test("a promise or a module in the place of the service that is in it", async () => {
+    const file = "../fixtures/cluster/service.js";
+    const functions = [import(file), await import(file), await import("node:path"), 7, null] as never;
+    const error = await startGenApi({ logger: false, functions }).catch((thrown) => thrown);
+    for (const fault of [
+      "functions[0] must be a FunConfig or a service, got a promise: await it",
+      'functions[1] must be a FunConfig or a service, got a module: give its export "default"',
+      "functions[2] must be a FunConfig or a service, got a module that exports no service",
+      "functions[3] must be a FunConfig or a service, got 7",
+      "functions[4] must be a FunConfig or a service, got null",
     ]) {
       expect(error.message).toContain(fault);
     }

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { nameInHeaders } from "../../admin/admin-guard.ts";
 import type { AdminListen } from "../../admin/admin-server.ts";
-import { described, must, mustUnshown } from "../../core/faults.ts";
+import { described, either, must, mustUnshown } from "../../core/faults.ts";
+import { isMap } from "../../core/is-map.ts";
 import { isLoopbackHost } from "../../core/net/loopback.ts";
 import { withoutSecrets } from "../../core/net/without-secrets.ts";
 import { flag } from "./option-schemas.ts";
@@ -37,14 +38,13 @@ const hostAndPort = z.string().transform((value, context): AdminListen => {
 const listenForm = '"HOST:PORT", "unix:PATH", {host, port} or {path}';
 
 // A value that is not an address may be the token, or a URL with a password.
-const listenSchema = described(
-  z.union([
-    hostAndPort,
-    z.strictObject({ host: z.string().min(1).default("127.0.0.1"), port }),
-    z.strictObject({ path: z.string().min(1) }),
-  ]),
-  listenForm,
-  mustUnshown(listenForm),
+const listenSchema = either(
+  (value) => isMap(value) && "port" in value && !("path" in value),
+  z.strictObject({
+    host: described(z.string().min(1), 'a host such as "127.0.0.1"').default("127.0.0.1"),
+    port: described(port, "a port from 0 to 65535"),
+  }),
+  described(z.union([hostAndPort, z.strictObject({ path: z.string().min(1) })]), listenForm, mustUnshown(listenForm)),
 );
 
 const hostForm = 'a host name such as "gateway.internal", without a port';

@@ -1,7 +1,9 @@
+import { types } from "node:util";
 import { holdsService } from "../../config/define-service.ts";
 import { type FunConfigInput, validateFunConfig } from "../../config/fun-config.ts";
 import type { Service } from "../../config/service-types.ts";
 import { shown } from "../../core/faults.ts";
+import { isMap } from "../../core/is-map.ts";
 import { unreadableFault } from "../../core/unreadable.ts";
 
 /** What else a program asks of a FunConfig: what is wrong with one that is valid, each fault with its field. */
@@ -19,6 +21,8 @@ export function functionFaults(
     try {
       // The same object twice is the same functions.
       if (functions.indexOf(given) < index) return [];
+      const other = otherThing(given);
+      if (other !== null) return [`${path} must be a FunConfig or a service, got ${other}`];
       if (!holdsService(given)) return configFaults(path, given, known, furtherFaults);
       const faults = serviceFaults(path, given, modules, known);
       // Keys and FunConfigs have the same order.
@@ -31,6 +35,16 @@ export function functionFaults(
       return [`${path} ${unreadableFault(given, thrown)}`];
     }
   });
+}
+
+/** What was given in the place of a service that is in it, and what to write instead; null for anything else. */
+function otherThing(given: unknown): string | null {
+  if (!isMap(given)) return shown(given);
+  if (types.isPromise(given)) return "a promise: await it";
+  // Those of vitest are objects that say so.
+  if (!types.isModuleNamespaceObject(given) && given[Symbol.toStringTag as never] !== "Module") return null;
+  const exported = Object.entries(given).find(([, value]) => holdsService(value))?.[0];
+  return exported === undefined ? "a module that exports no service" : `a module: give its export ${shown(exported)}`;
 }
 
 /** Which functions the list has had already, and where. */

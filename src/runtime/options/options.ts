@@ -4,7 +4,8 @@ import type { IdempotencyOptions } from "../../call/idempotency/idempotency-opti
 import type { StreamsOptions } from "../../call/resume/streams-options.ts";
 import { jsonFault } from "../../config/carried-values.ts";
 import { allowlistFault } from "../../config/module-allowlist.ts";
-import { described, faultsError, faultsOf, must, namesKeys } from "../../core/faults.ts";
+import { described, either, faultsError, faultsOf, must, namesKeys } from "../../core/faults.ts";
+import { isMap } from "../../core/is-map.ts";
 import { reading } from "../../core/unreadable.ts";
 import type { Metrics } from "../../metrics/metrics-option.ts";
 import { gatewaySessionDefaults } from "../../node/gateway-session.ts";
@@ -119,12 +120,13 @@ export interface GatewayOptions extends ProgramOptions {
   readonly metrics?: Metrics;
 }
 
-const listenSchema = described(
-  z.union([
-    z.literal(false),
-    z.strictObject({ host: z.string().min(1).default("127.0.0.1"), port: z.int().min(0).max(65_535).default(4000) }),
-  ]),
-  "false or {host, port} with a port from 0 to 65535",
+const port = described(z.int().min(0).max(65_535), "a port from 0 to 65535");
+const host = described(z.string().min(1), 'a host such as "127.0.0.1"');
+
+const listenSchema = either(
+  isMap,
+  z.strictObject({ host: host.default("127.0.0.1"), port: port.default(4000) }),
+  described(z.literal(false), "false or {host, port} with a port from 0 to 65535"),
 );
 
 const checkedServer = z.custom<Server>().superRefine((value, context) => {
