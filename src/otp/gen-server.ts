@@ -6,9 +6,8 @@ import { isText, mustTake } from "../core/argument.ts";
 import { shown } from "../core/shown.ts";
 import type { Clock } from "../core/time/clock.ts";
 import type { ActorRef } from "./actor-ref.ts";
-import { actor, livingActor } from "./checks/actors.ts";
 import { type Check, checkOptions, fields, fun, functions, millisecondsOrInfinity, optional } from "./checks/faults.ts";
-import { mustServe } from "./checks/servers.ts";
+import { livingServer, mustServe } from "./checks/servers.ts";
 import type { Logic } from "./logic.ts";
 
 /** Marks types only. */
@@ -170,10 +169,9 @@ export async function call<Calls, Casts, Name extends string & keyof Calls>(
     ? [argument?: ArgumentOf<Calls[Name]>, options?: CallOptions]
     : [argument: ArgumentOf<Calls[Name]>, options?: CallOptions]
 ): Promise<ReplyOf<Calls[Name]>> {
-  checkName("call", name);
-  const what = `call ${shown(name)}`;
-  const checked = options === undefined ? undefined : checkOptions(what, options, callOptions);
-  if (ref !== undefined) mustServe("call", actor(what, ref), name);
+  if (typeof name !== "string") checkName("call", name);
+  const checked = options === undefined ? undefined : checkOptions(`call ${shown(name)}`, options, callOptions);
+  if (ref !== undefined) mustServe("call", ref, name);
   return genServer.call(ref as AnyServer | undefined, name, argument as never, checked as never) as never;
 }
 
@@ -191,10 +189,9 @@ export function cast<Calls, Casts, Name extends string & keyof Casts>(
     ? [argument?: ArgumentOf<Casts[Name]>]
     : [argument: ArgumentOf<Casts[Name]>]
 ): void {
-  checkName("cast", name);
-  const living = ref === undefined ? undefined : livingActor(`cast ${shown(name)}`, ref);
-  if (living !== undefined) mustServe("cast", living, name);
-  genServer.cast(living as AnyServer | undefined, name, argument as never);
+  if (typeof name !== "string") checkName("cast", name);
+  if (ref !== undefined)
+    genServer.cast(livingServer("cast", ref, name) as AnyServer | undefined, name, argument as never);
 }
 
 const callOptions = fields({ timeoutMs: optional(millisecondsOrInfinity) });

@@ -34,12 +34,8 @@ export function isActor(value: unknown): value is AnyActorRef {
   if (typeof value !== "object" || value === null) return false;
   try {
     const { sessionId, send, subscribe, getSnapshot } = value as Partial<AnyActorRef>;
-    return (
-      typeof sessionId === "string" &&
-      typeof send === "function" &&
-      typeof subscribe === "function" &&
-      typeof getSnapshot === "function"
-    );
+    if (typeof sessionId !== "string" || typeof send !== "function") return false;
+    return typeof subscribe === "function" && typeof getSnapshot === "function";
   } catch {
     // What cannot be read is no actor.
     return false;
