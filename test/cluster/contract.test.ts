@@ -47,7 +47,8 @@ describe.each(Object.entries(clusters))("a service node's functions, %s:", (_how
   let node: ServiceNode;
   let client: Client;
 
-  beforeEach(async () => {
+  // One of each for all tests; the last test stops the node.
+  beforeAll(async () => {
     const cluster = make();
     gateway = await startGenApi({
       logger: false,
@@ -67,13 +68,15 @@ describe.each(Object.entries(clusters))("a service node's functions, %s:", (_how
       cluster: cluster.node(gateway),
     });
     await node.connected();
-    client = await connectClient(urlOf(gateway), { service: "remote" });
   });
-  afterEach(async () => {
-    await client.close();
+  afterAll(async () => {
     await node.stop();
     await gateway.stop();
   });
+  beforeEach(async () => {
+    client = await connectClient(urlOf(gateway), { service: "remote" });
+  });
+  afterEach(() => client.close());
 
   test("a sync call is answered with its result", async () => {
     const value = { text: "ü€😀", list: [1, 2.5, null, true], deep: { a: { b: {} } }, "": "" };
