@@ -90,7 +90,7 @@ describe("a frame", () => {
     const seen = { decoded: 0, refused: 0 };
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => void seen[decodeAny(bytes)]++),
-      { numRuns: 20_000 },
+      { numRuns: 3_000 },
     );
     expect(seen.refused).toBeGreaterThan(0);
   });
