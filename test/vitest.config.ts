@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 // Another XState than the package's own, as test/otp/next-xstate.test.ts asks for it: the address of its module.
@@ -10,7 +11,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     // Real servers, threads and processes: forks give each file its own process, as a user's program has.
     pool: "forks",
-    maxWorkers: 2,
+    // Many files wait for processes and timers more than they compute.
+    maxWorkers: Math.max(2, Math.ceil(1.5 * availableParallelism())),
     // Only a hang takes so long: on a busy machine, tests of several processes take many times what they take alone.
     testTimeout: 120_000,
     hookTimeout: 120_000,

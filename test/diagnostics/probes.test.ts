@@ -3,9 +3,11 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { link } from "gen-api/link";
 import { expect, test } from "vitest";
+import stopping from "../fixtures/stopping.js";
 import { send } from "../support/admin.ts";
 import { keep } from "../support/cluster.ts";
 import { startTestGateway, urlOf } from "../support/gateway.ts";
+import { Notes } from "../support/notes.ts";
 
 const portOf = (url: string) => ({ port: Number(new URL(url).port) });
 
@@ -37,13 +39,17 @@ test("on a host's own server the host hands over the probes, which say that the 
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const to = { port: (server.address() as AddressInfo).port };
-  const gateway = keep(await startTestGateway({ listen: false, server }));
+  using notes = new Notes();
+  const modules = { hooks: new URL("../fixtures/stopping.js", import.meta.url) };
+  const gateway = keep(await startTestGateway({ listen: false, server, functions: [stopping], modules }));
   expect((await send(to, "/")).text).toBe("the host's own");
   expect(await send(to, "/readyz")).toMatchObject({ status: 200 });
-  const call = gateway.request({ service: "test", requestType: "slow", args: { ms: 500 } });
+  const call = gateway.request({ service: "stopping", requestType: "waits", args: { text: "go" } });
+  await notes.next("go began");
   const stopped = gateway.stop({ drainMs: 20_000 });
   expect(await send(to, "/readyz")).toMatchObject({ status: 503, json: { reasons: [{ code: "draining" }] } });
   expect(await send(to, "/healthz")).toMatchObject({ status: 200 });
+  notes.tell("go");
   expect(await call).toMatchObject({ success: true });
   await stopped;
   expect(gateway.diagnostics.health()).toMatchObject({ status: "down", isReady: false });

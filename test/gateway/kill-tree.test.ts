@@ -1,9 +1,10 @@
 import type { Gateway, TreeNode } from "gen-api";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { AnyActorRef } from "xstate";
 import { kill } from "../../dist/actor/lifecycle/exit.js";
 import { startTestGateway, urlOf } from "../support/gateway.ts";
 import { named, watchActors } from "../support/living-actors.ts";
+import { Notes } from "../support/notes.ts";
 import { type Answer, type Client, connectClient } from "../support/phoenix-client.ts";
 
 /** A gateway whose actors the test can reach. */
@@ -12,14 +13,25 @@ async function startInspected() {
   return { gateway: await startTestGateway({ inspect }), living };
 }
 
-let running: Gateway | undefined;
+// One for all: its intensity allows for every kill.
+let gateway: Gateway;
+let living: Awaited<ReturnType<typeof startInspected>>["living"];
+beforeAll(async () => {
+  ({ gateway, living } = await startInspected());
+});
+afterAll(() => gateway.stop());
+
+let notes: Notes;
 const clients: Client[] = [];
+beforeEach(() => {
+  notes = new Notes();
+});
 afterEach(async () => {
   for (const client of clients.splice(0)) await client.close();
-  await running?.stop();
+  notes[Symbol.dispose]();
 });
 
-async function connect(gateway: Gateway) {
+async function connect() {
   const client = await connectClient(urlOf(gateway));
   clients.push(client);
   let closes = 0;
@@ -35,13 +47,15 @@ function namesIn(node: TreeNode): string[] {
 }
 
 /** Calls that are under way on a connection, one on each thread kind; `finish` lets them end. */
-function underWay({ client }: { client: Client }) {
+async function underWay({ client }: { client: Client }) {
   const answers: Answer[] = [];
   const track = (answer: Promise<Answer>) => answer.then((came) => answers.push(came));
   const onMain = track(client.request("wait_on_main"));
-  const onWorker = track(client.request("slow", { ms: 250 }));
+  const onWorker = track(client.request("waits", { text: "go" }));
+  await notes.next("go began");
   return {
     async finish() {
+      notes.tell("go");
       await client.request("release_on_main");
       await Promise.all([onMain, onWorker]);
       return Object.fromEntries(answers.map(({ response, reply }) => [reply.response, response.error_code ?? "ok"]));
@@ -51,28 +65,24 @@ function underWay({ client }: { client: Client }) {
 
 describe("every named actor is killed in turn while requests of other connections run:", () => {
   const expected = {
-    rate_limiter: { wait_on_main: "ok", slow: "ok" },
-    node_selector: { wait_on_main: "ok", slow: "ok" },
-    stream_pool: { wait_on_main: "ok", slow: "ok" },
-    streams: { wait_on_main: "ok", slow: "ok" },
-    config_cache: { wait_on_main: "ok", slow: "ok" },
-    worker_pools: { wait_on_main: "ok", slow: "unavailable" },
-    async_pool: { wait_on_main: "ok", slow: "unavailable" },
-    listener: { wait_on_main: "ok", slow: "ok" },
+    rate_limiter: { wait_on_main: "ok", waits: "ok" },
+    node_selector: { wait_on_main: "ok", waits: "ok" },
+    stream_pool: { wait_on_main: "ok", waits: "ok" },
+    streams: { wait_on_main: "ok", waits: "ok" },
+    config_cache: { wait_on_main: "ok", waits: "ok" },
+    worker_pools: { wait_on_main: "ok", waits: "unavailable" },
+    async_pool: { wait_on_main: "ok", waits: "unavailable" },
+    listener: { wait_on_main: "ok", waits: "ok" },
   };
 
   test("the list is the tree's", async () => {
-    const { gateway } = await startInspected();
-    running = gateway;
     expect(namesIn(gateway.tree()).toSorted()).toEqual([...Object.keys(expected), "connections"].toSorted());
   });
 
   test.each(Object.entries(expected))("%s", async (name, outcome) => {
-    const { gateway, living } = await startInspected();
-    running = gateway;
-    const bystander = await connect(gateway);
+    const bystander = await connect();
     for (let round = 0; round < 3; round++) {
-      const calls = underWay(bystander);
+      const calls = await underWay(bystander);
       // Answered: the calls before it on the same socket have begun.
       await bystander.client.request("on_main", { msg: 1 });
       const [victim] = living(named(name));
@@ -82,15 +92,13 @@ describe("every named actor is killed in turn while requests of other connection
       expect(bystander.closes()).toBe(0);
       expect(living(named(name))).not.toContain(victim);
     }
-    const newcomer = await connect(gateway);
+    const newcomer = await connect();
     expect((await newcomer.client.request("add", { a: 1, b: 1 })).response.result).toBe(2);
     expect(gateway.configCache.count).toBeGreaterThan(5);
   });
 
   test("connections: they are their clients' ancestor, so all sockets close, and the clients come back", async () => {
-    const { gateway, living } = await startInspected();
-    running = gateway;
-    const bystander = await connect(gateway);
+    const bystander = await connect();
     const reopened = new Promise<void>((resolve) => bystander.client.socket.onOpen(() => resolve()));
     const [victim] = living(named("connections"));
     kill(victim as AnyActorRef);
@@ -102,25 +110,21 @@ describe("every named actor is killed in turn while requests of other connection
 
 describe("a connection", () => {
   test("that is killed closes its own socket, aborts its own calls, and nobody else notices", async () => {
-    const { gateway, living } = await startInspected();
-    running = gateway;
-    const victim = await connect(gateway);
-    const bystander = await connect(gateway);
-    const calls = underWay(bystander);
+    const victim = await connect();
+    const bystander = await connect();
+    const calls = await underWay(bystander);
     await bystander.client.request("on_main", { msg: 1 });
     const [first] = living(({ id }) => /^connection_\d+$/.test(id));
     const closed = new Promise<void>((resolve) => victim.client.socket.onClose(() => resolve()));
     kill(first as AnyActorRef);
     await closed;
-    expect(await calls.finish()).toEqual({ wait_on_main: "ok", slow: "ok" });
+    expect(await calls.finish()).toEqual({ wait_on_main: "ok", waits: "ok" });
     expect(bystander.closes()).toBe(0);
   });
 
   test("one of whose channels is killed keeps the other channel's calls", async () => {
-    const { gateway, living } = await startInspected();
-    running = gateway;
-    const one = await connect(gateway);
-    const calls = underWay(one);
+    const one = await connect();
+    const calls = await underWay(one);
     await one.client.request("on_main", { msg: 1 });
     const second = one.client.socket.channel("api:second");
     await new Promise((resolve) => second.join().receive("ok", resolve));
@@ -128,7 +132,7 @@ describe("a connection", () => {
     const [victim] = living(({ id }) => id.startsWith("api:second"));
     kill(victim as AnyActorRef);
     expect(await crashed).toEqual({ reason: "channel_crash" });
-    expect(await calls.finish()).toEqual({ wait_on_main: "ok", slow: "ok" });
+    expect(await calls.finish()).toEqual({ wait_on_main: "ok", waits: "ok" });
     expect(one.closes()).toBe(0);
   });
 });

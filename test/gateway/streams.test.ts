@@ -8,6 +8,7 @@ import { named, watchActors } from "../support/living-actors.ts";
 import { connectRaw, type Frame, type RawClient } from "../support/network/raw-client.ts";
 import { Notes } from "../support/notes.ts";
 import { connectClient } from "../support/phoenix-client.ts";
+import { SimulatedClock } from "../support/simulated-clock.ts";
 
 const { inspect, living } = watchActors();
 
@@ -314,7 +315,8 @@ describe("the actor of a stream", () => {
 });
 
 test("a gateway that stops lets its streams end within drainMs, and ends the others as `unavailable`", async () => {
-  const stopping = await startStreams();
+  const clock = new SimulatedClock();
+  const stopping = await startStreams({ clock });
   const by = await connect(stopping);
   start("a", "worker_until_told", { name: "a" }, by);
   start("b", "worker_ticks", { name: "b" }, by);
@@ -324,8 +326,8 @@ test("a gateway that stops lets its streams end within drainMs, and ends the oth
   // Answers of a channel that drains have no join_ref.
   const drained = ([, ...frame]: Frame) => [null, ...frame];
   expect((await framesOf("a", by)).slice(-2)).toEqual([chunk("a", 2), end("a")].map(drained));
-  expect((await framesOf("b", by)).at(-1)).toEqual(drained(unavailable("b")));
-  await stopped;
+  expect((await clock.passUntil(framesOf("b", by))).at(-1)).toEqual(drained(unavailable("b")));
+  await clock.passUntil(stopped);
   expect((await by.closed).code).toBe(1012);
 });
 
