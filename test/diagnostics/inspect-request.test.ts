@@ -158,7 +158,7 @@ describe("a dry run says of a request", () => {
 
   test("that an open circuit refuses it, that it would be the trial, and that the trial is under way", async () => {
     const gateway = await start([onWorker("untilAborted", { requestInfo: true, timeout: 1_000 })], {
-      workerPool: { threads: 1, circuitBreakerThreshold: 1, circuitBreakerCooldownMs: 300 },
+      workerPool: { threads: 1, circuitBreakerThreshold: 1, circuitBreakerCooldownMs: 3_000 },
     });
     const request = ask("untilAborted");
     expect(await gateway.request(request)).toMatchObject({ error_code: "timeout" });
@@ -255,7 +255,7 @@ describe("a dry run says of a request", () => {
 
   test("that a permission callback whose circuit is open cannot be asked, and may be asked again afterwards", async () => {
     const gateway = await start([onWorker("echo", { permissionCallback: "m.boom" })], {
-      workerPool: { threads: 1, circuitBreakerThreshold: 1, circuitBreakerCooldownMs: 300 },
+      workerPool: { threads: 1, circuitBreakerThreshold: 1, circuitBreakerCooldownMs: 3_000 },
     });
     const request = ask("echo", { args: { msg: "x" } });
     expect(gateway.diagnostics.inspectRequest(request)).toMatchObject({ outcome: "would_run", isCertain: false });
