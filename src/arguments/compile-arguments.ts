@@ -2,6 +2,7 @@ import { type GenApiError, libraryError } from "../core/errors.ts";
 import type { ArgOrders, ArgTypes, CheckedArgOptions, SchemaArguments } from "./arg-types.ts";
 import { checkArgumentDeclarations } from "./declarations.ts";
 import { clip, Fault, quoted } from "./fault.ts";
+import { beginChecks } from "./json-value.ts";
 import { type Reader, readerOf } from "./readers.ts";
 
 /**
@@ -51,7 +52,11 @@ export function compileArguments(
   const compiled = inOrder.map((name) => compileArgument(name, argTypes[name]!));
   const asMap = argOrders === "map";
   const generateAfter = compiled.length <= mostGenerated ? (options.generateAfter ?? defaultGenerateAfter) : Infinity;
-  return generatedOnceHot(compiled, asMap, generateAfter);
+  const validate = generatedOnceHot(compiled, asMap, generateAfter);
+  return (args) => {
+    beginChecks();
+    return validate(args);
+  };
 }
 
 function generatedOnceHot(

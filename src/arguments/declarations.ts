@@ -1,7 +1,7 @@
 import { describe } from "../core/errors.ts";
 import { type ArgTypeName, argTypeNames, type CheckedArgOptions, isForbiddenKey } from "./arg-types.ts";
 import { clip, Fault, quoted } from "./fault.ts";
-import { isPlainObject } from "./json-value.ts";
+import { beginChecks, isPlainObject } from "./json-value.ts";
 import { readerOf } from "./readers.ts";
 
 export type { ArgOptions, ArgOrders, ArgType, ArgTypeName, ArgTypes, SchemaArguments } from "./arg-types.ts";
@@ -92,6 +92,7 @@ function checkTogether(path: string, options: CheckedArgOptions): string[] {
     return [`${path}.required has ${required.length} keys, more than maxItems ${options.maxItems}`];
   }
   if (options.defaultValue === undefined) return [];
+  beginChecks();
   const read = readerOf(options)(options.defaultValue);
   if (!(read instanceof Fault)) return [];
   return [`${path}.defaultValue${read.path} must be ${read.expected}, got ${read.came}`];

@@ -6,6 +6,13 @@ import { Fault } from "./fault.ts";
 const maxDepth = 32;
 
 /**
+ * The most values in all arguments of a request, each counted as often as it is found: twice as many as a client's
+ * message of the largest default size can hold. Lists that a host gives can contain each other, and then have more than
+ * can be counted.
+ */
+export const maxValues = 1_000_000;
+
+/**
  * Whether `value` is a map as JSON makes them: an object, but not a list or an instance of a class. Checking the
  * prototype's prototype accepts objects of another realm.
  */
@@ -15,13 +22,23 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
   return prototype === Object.prototype || prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
+/** How many values may follow in the checks under way. */
+let left = 0;
+
+/** The next calls of {@link checkJson} together accept {@link maxValues} values. */
+export function beginChecks(): void {
+  left = maxValues;
+}
+
 /**
  * Checks that `value` contains only JSON values, no forbidden key and no number beyond a double's range, in at most 32
- * nested lists and maps. It looks no deeper than that, whatever is sent.
+ * nested lists and maps, and no more of them than {@link beginChecks} allowed. It looks at no more than that, whatever
+ * is sent.
  *
  * @param around how many lists and maps of the argument contain the value
  */
 export function checkJson(value: unknown, around: number): Fault | null {
+  if (--left < 0) return new Fault(`at most ${maxValues} values in all`, "more");
   switch (typeof value) {
     case "string":
     case "boolean":

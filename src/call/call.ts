@@ -183,6 +183,10 @@ export class Call
     this.#stream?.clientLeft();
   }
 
+  outliveClient(): void {
+    if (this.#placeOfCaller !== null) this.caller.calls.leave(this.#placeOfCaller);
+  }
+
   moveTo(caller: Caller, requestId: string): void {
     this.caller = caller;
     if (requestId !== this.request.requestId) this.request = { ...this.request, requestId };

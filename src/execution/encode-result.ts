@@ -1,6 +1,7 @@
 import { libraryError } from "../core/errors.ts";
 import { builtIns } from "../core/foreign/built-ins.ts";
 import { hearPromises } from "../core/foreign/hear-promises.ts";
+import { jsonWithin } from "./json-within.ts";
 import { bigIntIn, type Loss, lostIn } from "./lossy.ts";
 
 // Values from which the chunks of a stream could be taken.
@@ -29,7 +30,7 @@ export function encodeResult(value: unknown, maxBytes: number, subject = "result
 }
 
 function encoded(value: unknown, maxBytes: number, subject: string): string {
-  const json = jsonOf(value, subject);
+  const json = jsonOf(value, maxBytes, subject);
   // A UTF-16 unit takes at most 3 bytes of UTF-8: only texts near the limit are counted exactly.
   if (json.length * 3 > maxBytes && builtIns.byteLength(json) > maxBytes) {
     throw libraryError(
@@ -42,9 +43,9 @@ function encoded(value: unknown, maxBytes: number, subject: string): string {
   return json;
 }
 
-function jsonOf(value: unknown, subject: string): string {
+function jsonOf(value: unknown, maxBytes: number, subject: string): string {
   try {
-    return builtIns.stringify(convertsItself(value) ? heardConversion(value) : value) ?? "null";
+    return jsonWithin(convertsItself(value) ? heardConversion(value) : value, maxBytes, subject) ?? "null";
   } catch (thrown) {
     const loss = bigIntIn(value);
     throw loss === null ? thrown : libraryError("internal", messageOf(loss, subject), { cause: thrown });

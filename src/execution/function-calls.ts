@@ -14,6 +14,10 @@ import {
   type RunningNested,
 } from "./call-carrier.ts";
 import { ChunkStream } from "./chunk-stream.ts";
+import { jsonWithin } from "./json-within.ts";
+
+// They are made, sent and read at once.
+const maxArgsBytes = 16 * 1_024 * 1_024;
 
 /** What a function asks for, its fields read exactly once. */
 interface Asked {
@@ -282,7 +286,7 @@ function textOf(args: unknown): string {
   if (args === undefined || args === null) return "{}";
   let text: string | undefined;
   try {
-    text = builtIns.stringify(args);
+    text = jsonWithin(args, maxArgsBytes, "args");
   } catch (thrown) {
     throw libraryError("invalid_request", `Invalid request: args cannot be JSON: ${messageOf(toError(thrown))}`);
   }

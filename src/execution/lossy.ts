@@ -92,6 +92,8 @@ function lostObject(top: unknown, most: number, ofBigInts = false): Loss | null 
       continue;
     }
     const keys = Object.keys(value);
+    // A long list may be found again and again.
+    if (ofBigInts) looked += keys.length;
     for (let at = 0; at < keys.length; at++) {
       const key = keys[at] as string;
       const field = (value as Readonly<Record<string, unknown>>)[key];

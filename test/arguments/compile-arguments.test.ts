@@ -404,3 +404,24 @@ it("works where Node forbids generating code", () => {
   expect(run.stderr).toBe("");
   expect(JSON.parse(run.stdout)).toEqual([[1, "x"], 'Argument "a": expected string, got number']);
 });
+
+describe("lists and maps that contain each other very often", () => {
+  let value: unknown = { a: 1 };
+  for (let level = 0; level < 20; level++) value = [value, value];
+
+  it("are refused in one argument", () => {
+    expect(sent("any", value)).toContain("at most 1000000 values in all");
+    expect(sent("map", { value })).toContain("at most 1000000 values in all");
+  });
+
+  it("are refused where no argument alone has too many", () => {
+    const [[part]] = value as unknown[][];
+    const types = { a: "any", b: "map", c: "list" } as const;
+    const alone = [{ a: part }, { b: { part } }, { c: [part] }];
+    for (const [at, args] of alone.entries()) {
+      const name = "abc"[at] as keyof typeof types;
+      expect(Array.isArray(compileArguments({ [name]: types[name] }, null)(args))).toBe(true);
+    }
+    expect(both(types)({ a: part, b: { part }, c: [part] })).toContain("at most 1000000 values in all");
+  });
+});

@@ -44,6 +44,15 @@ describe("arguments of the host program", () => {
   });
 });
 
+test("arguments that contain each other more often than can be counted are refused, and read no further", () => {
+  let value: unknown = { at: new Date(0) };
+  for (let level = 0; level < 30; level++) value = [value, { a: value }];
+  expect(() => hostArguments({ value })).toThrow("args must have at most 1000000 values, got more");
+  for (const list of [Array(1_000_001).fill(1), Object.assign([], { 4294967294: 1 })]) {
+    expect(() => hostArguments({ list: { toJSON: () => list } })).toThrow("at most 1000000 values");
+  }
+});
+
 describe("a function that the host calls", () => {
   const m = new URL("../fixtures/main-functions.js", import.meta.url);
   const configOf = (requestType: string, type: "any" | "datetime") => ({

@@ -35,6 +35,28 @@ test("a ring says that it is one", () => {
   expect(() => encodeResult(ring, maxBytes)).toThrow("circular");
 });
 
+test("a ring says that it is one, beside a large part and in a part that is shared", () => {
+  const ring: Record<string, unknown> = { large: Array(1_000_000).fill(1) };
+  let value: unknown = ring;
+  for (let level = 0; level < 40; level++) value = [value, value];
+  ring.self = value;
+  expect(() => encodeResult(value, maxBytes)).toThrow("circular");
+});
+
+test("a text is within its limit to the byte, whatever it is made of", () => {
+  const values = [
+    ["aé", 1, null],
+    { a: { b: [[], {}, -0.5] }, c: undefined, d: () => 1 },
+    { a: { toJSON: () => ["x", undefined, 2] } },
+    [new Date(0), [[]], "", true],
+  ];
+  for (const value of values) {
+    const json = JSON.stringify(value);
+    expect(encodeResult(value, Buffer.byteLength(json))).toBe(json);
+    expect(() => encodeResult(value, Buffer.byteLength(json) - 1)).toThrow("allowed");
+  }
+});
+
 test("a promise in a result that is refused may reject: that ends nothing", async () => {
   expect(() => encodeResult({ a: Promise.reject(new Error("nobody hears of it")) }, maxBytes)).toThrow("is a promise");
   await new Promise((resolve) => setImmediate(resolve));

@@ -46,6 +46,12 @@ export const results = [
   ["a toJSON that throws a revoked proxy", () => ({ toJSON() { throw revoked(); } }), false],
   ["a revoked proxy", revoked, false],
   ["a revoked proxy below", () => ({ a: revoked() }), false],
+  ["lists that share each other, 2 ** 30 lists in all", () => shared(30, (part) => [part, part]), false],
+  ["maps that share each other", () => shared(30, (part) => ({ a: part, b: part })), false],
+  ["lists that share each other behind a toJSON", () => ({ a: { toJSON: () => shared(30, (part) => [part, part]) } }), false],
+  ["a long list of one long text", () => Array(100_000).fill("x".repeat(100_000)), false],
+  ["a list of 4 294 967 295 items, all but one empty", () => Object.assign([], { 4294967294: 1 }), false],
+  ["a getter that makes a new map each time", () => endless(), false],
   ["more than maxResultBytes", () => "x".repeat(9 * 1024 * 1024), false],
 ];
 
@@ -53,6 +59,23 @@ function nest(levels) {
   let value = [];
   for (let level = 0; level < levels; level++) value = [value];
   return value;
+}
+
+function shared(levels, around) {
+  let value = around({});
+  for (let level = 1; level < levels; level++) value = around(value);
+  return value;
+}
+
+function endless() {
+  return {
+    get one() {
+      return endless();
+    },
+    get other() {
+      return endless();
+    },
+  };
 }
 
 function ring() {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import { plainData } from "../../src/actor/inspection/plain-data.ts";
 import { libraryError } from "../../src/core/errors.ts";
 
@@ -103,4 +103,15 @@ describe("plain data", () => {
       list: [{ mask: "*" }],
     });
   });
+});
+
+test("has at most 2 000 values in all, whatever contains what", () => {
+  let value: unknown = "x";
+  for (let level = 0; level < 5; level++) value = Array(50).fill(value);
+  let values = 0;
+  plainData("value", value, (_key, part) => {
+    values++;
+    return part;
+  });
+  expect(values).toBe(2_000);
 });

@@ -11,17 +11,32 @@ export type Redact = (key: string, value: unknown) => unknown;
 const maxTextLength = 300;
 const maxItems = 50;
 const maxDepth = 5;
+// In all: 50 items of 50 items each, and so on, would be millions.
+const maxValues = 2_000;
 const withheld = "[withheld]";
 
 /**
- * A copy of `value` that any serialiser takes: no cycles, no classes, no functions, and bounded in length, width and
- * depth. Never throws.
+ * A copy of `value` that any serialiser takes: no cycles, no classes, no functions, and bounded in length, width, depth
+ * and number of values. Never throws.
  */
-export function plainData(key: string, value: unknown, redact: Redact | undefined, depth = 0): unknown {
+export function plainData(key: string, value: unknown, redact: Redact | undefined): unknown {
+  return shownData(key, value, { redact, left: maxValues }, 0);
+}
+
+/** One copy under way. */
+interface Copy {
+  readonly redact: Redact | undefined;
+  /** How many more values it may show. */
+  left: number;
+}
+
+function shownData(key: string, value: unknown, copy: Copy, depth: number): unknown {
+  if (--copy.left < 0) return "…";
+  const { redact } = copy;
   try {
     const shown = redact === undefined ? value : redact(key, value);
     if (shown !== value) hearPromises(shown);
-    if (shown === value || !isThenable(shown)) return copied(shown, redact, depth);
+    if (shown === value || !isThenable(shown)) return copied(shown, copy, depth);
     // Without this, its rejection would end the process.
     whenRejected(shown);
     return withheld;
@@ -32,13 +47,13 @@ export function plainData(key: string, value: unknown, redact: Redact | undefine
 }
 
 /** An error as inspectors see it: never its stack, its cause or other properties. */
-function plainError(error: Error, redact: Redact | undefined, depth: number): unknown {
+function plainError(error: Error, copy: Copy, depth: number): unknown {
   const { name, message } = error;
   const code = isGenApiError(error) ? error.code : (error as { code?: unknown }).code;
-  return fields(typeof code === "string" ? { name, code, message } : { name, message }, redact, depth);
+  return fields(typeof code === "string" ? { name, code, message } : { name, message }, copy, depth);
 }
 
-function copied(value: unknown, redact: Redact | undefined, depth: number): unknown {
+function copied(value: unknown, copy: Copy, depth: number): unknown {
   switch (typeof value) {
     case "string":
       return shortText(value);
@@ -55,23 +70,23 @@ function copied(value: unknown, redact: Redact | undefined, depth: number): unkn
   }
   if (value === null) return null;
   if (depth >= maxDepth) return "…";
-  if (value instanceof Error) return plainError(value, redact, depth);
+  if (value instanceof Error) return plainError(value, copy, depth);
   if (value instanceof Date) return String(value.toJSON());
   if (Array.isArray(value)) {
-    const items = value.slice(0, maxItems).map((item, at) => plainData(String(at), item, redact, depth + 1) ?? null);
+    const items = value.slice(0, maxItems).map((item, at) => shownData(String(at), item, copy, depth + 1) ?? null);
     return value.length > maxItems ? [...items, `… ${value.length - maxItems} more`] : items;
   }
   const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype === Object.prototype || prototype === null) return fields(value, redact, depth);
+  if (prototype === Object.prototype || prototype === null) return fields(value, copy, depth);
   return `[${value.constructor?.name ?? "object"}]`;
 }
 
-function fields(value: object, redact: Redact | undefined, depth: number): Record<string, unknown> {
+function fields(value: object, copy: Copy, depth: number): Record<string, unknown> {
   const shown: Record<string, unknown> = {};
   for (const [key, field] of Object.entries(value).slice(0, maxItems)) {
-    const copy = plainData(key, field, redact, depth + 1);
+    const shownField = shownData(key, field, copy, depth + 1);
     // Plain assignment would set the prototype.
-    if (copy !== undefined && key !== "__proto__") shown[key] = copy;
+    if (shownField !== undefined && key !== "__proto__") shown[key] = shownField;
   }
   return shown;
 }

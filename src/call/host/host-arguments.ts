@@ -1,5 +1,8 @@
 import { types } from "node:util";
+import { maxValues } from "../../arguments/json-value.ts";
+import { libraryError } from "../../core/errors.ts";
 import { hearPromises } from "../../core/foreign/hear-promises.ts";
+import { jsonLength } from "../../core/foreign/json-length.ts";
 
 // One level more than arguments may have: deeper ones are refused with them.
 const maxDepth = 33;
@@ -17,15 +20,41 @@ class Unreadable {}
  * changes.
  *
  * Values that JSON cannot hold (a BigInt, a cycle), or would lose silently (a Map, a Set, bytes, a promise), stay as
- * they are, so that the check of arguments refuses them by their path. Never throws.
+ * they are, so that the check of arguments refuses them by their path.
+ *
+ * @throws GenApiError `invalid_request` for more than {@link maxValues} values, nothing else
  */
 export function hostArguments(args: unknown): unknown {
-  const value = asJson(args, "", new Set());
+  // What lists share is found out at once. A `toJSON` may still make more of them.
+  if (isLong(args)) throw tooMany();
+  const around = new Around();
+  const value = asJson(args, "", around);
+  if (around.left < 0) throw tooMany();
   return value === absent ? undefined : value;
 }
 
-/** @param around the lists and maps that contain the value */
-function asJson(given: unknown, key: string, around: Set<object>): unknown {
+/** Whether its JSON would be longer than any text can be. */
+function isLong(args: unknown): boolean {
+  try {
+    return jsonLength(args, 2 ** 29) === "long";
+  } catch {
+    // A part that cannot be read is refused by its path.
+    return false;
+  }
+}
+
+function tooMany(): Error {
+  return libraryError("invalid_request", `args must have at most ${maxValues} values, got more`);
+}
+
+/** The lists and maps that contain a value. */
+class Around extends Set<object> {
+  /** How many more values may come: lists that contain each other have endlessly many. */
+  left = maxValues;
+}
+
+function asJson(given: unknown, key: string, around: Around): unknown {
+  if (--around.left < 0) return null;
   try {
     const value = converted(given, key);
     switch (typeof value) {
@@ -63,9 +92,10 @@ function converted(value: unknown, key: string): unknown {
   return typeof toJSON === "function" ? toJSON.call(value, key) : value;
 }
 
-function listAsJson(list: readonly unknown[], around: Set<object>): readonly unknown[] {
+function listAsJson(list: readonly unknown[], around: Around): readonly unknown[] {
+  if (list.length > around.left) around.left = -1;
   let copy: unknown[] | null = null;
-  for (let index = 0; index < list.length; index++) {
+  for (let index = 0; index < list.length && around.left >= 0; index++) {
     const item = list[index];
     const json = asJson(item, String(index), around);
     const read = json === absent ? null : json;
@@ -75,11 +105,12 @@ function listAsJson(list: readonly unknown[], around: Set<object>): readonly unk
   return copy ?? list;
 }
 
-function mapAsJson(map: object, around: Set<object>): object {
+function mapAsJson(map: object, around: Around): object {
   const prototype: unknown = Object.getPrototypeOf(map);
   let isSame = prototype === Object.prototype || prototype === null;
   const entries: (readonly [string, unknown])[] = [];
   for (const [key, part] of Object.entries(map)) {
+    if (around.left < 0) break;
     const json = asJson(part, key, around);
     if (!Object.is(json, part)) isSame = false;
     if (json !== absent) entries.push([key, json]);

@@ -178,6 +178,7 @@ export class HostCalls {
       if ("code" in caller) return caller;
       return { payload: this.#payload(request as unknown as HostRequest, timeoutMs), caller, signal };
     } catch (thrown) {
+      if (isGenApiError(thrown)) return invalidRequest(thrown.message);
       return invalidRequest(`a request must be readable: ${messageOf(toError(thrown))}`);
     }
   }

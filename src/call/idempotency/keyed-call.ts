@@ -15,8 +15,11 @@ export interface KeyedRequest {
   onJoined(): void;
   /** The call that it waits for has ended. */
   onSettled(response: string, failure: Failure | null): void;
-  /** Its client is gone: it no longer counts among its caller's calls. */
-  leaveCaller(): void;
+  /**
+   * Its client is gone, and it goes on: nothing of its caller ends it, but it still counts with the caller's connection,
+   * which could otherwise begin any number of calls by leaving them.
+   */
+  outliveClient(): void;
   abort(reason: CancelReason, failure: Failure): void;
 }
 
@@ -140,7 +143,7 @@ export class KeyedCall {
     }
     if (reason !== "disconnected" || this.#isExpired || request.isStream) return false;
     this.#hasClient = false;
-    request.leaveCaller();
+    request.outliveClient();
     this.#checkOrphan();
     return true;
   }

@@ -1,4 +1,4 @@
-import { checkJson, isPlainObject } from "../../arguments/json-value.ts";
+import { beginChecks, checkJson, isPlainObject } from "../../arguments/json-value.ts";
 import { libraryError } from "../../core/errors.ts";
 import { shown } from "../../core/faults.ts";
 import { hearPromises } from "../../core/foreign/hear-promises.ts";
@@ -34,6 +34,7 @@ export function readClaims(given: unknown, name: string): Claims {
 function copyOf(given: unknown, name: string): Claims {
   if (!isPlainObject(given)) throw wrong(name, "a plain object", shown(given));
   const claims = new FrozenCopy(name).of(given, 0) as Claims;
+  beginChecks();
   const fault = checkJson(claims, 0);
   if (fault !== null) throw wrong(name + fault.path, `a ${fault.expected}`, fault.came);
   return bounded(claims, name);

@@ -13,7 +13,7 @@ export const frameLimitDefaults: Required<FrameLimit> = { perSecond: 50_000, bur
 
 /** Costs in points, roughly proportional to the gateway's work: one point is some two microseconds. */
 export const frameCosts = {
-  /** Each message, ping and pong. */
+  /** Each message, ping, pong, and piece of a message. */
   frame: 1,
   /** Bytes that cost one more point. */
   bytesPerPoint: 128,

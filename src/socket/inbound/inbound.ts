@@ -43,6 +43,9 @@ const sliceBytes = 4_096;
 // Every socket may hold this much: less is not worth counting.
 const uncountedBytes = 16_384;
 
+// Memory that each piece of an unfinished message takes besides its bytes. A client may send a byte at a time.
+const pieceBytes = 512;
+
 /**
  * One client's input: its bytes are parsed, and its messages handled, in {@link Turns} with those of others, within its
  * {@link FrameBudget}. While some wait, nothing more is read from its socket, so that the excess stays with the client.
@@ -60,6 +63,8 @@ export class Inbound implements Flow {
   #messageBytes = 0;
   /** Bytes of the current unfinished message. */
   #partBytes = 0;
+  /** The pieces in which they came. */
+  #partPieces = 0;
   #partSince: number | null = null;
   #reportedBytes = 0;
   #ping: Buffer | null = null;
@@ -100,6 +105,7 @@ export class Inbound implements Flow {
   /** The parser found a message. */
   message(data: Buffer, isBinary: boolean): void {
     this.#partBytes = 0;
+    this.#partPieces = 0;
     if (this.#isStopped) return;
     this.#messages ??= [];
     this.#messages.push({ data, isBinary });
@@ -179,6 +185,10 @@ export class Inbound implements Flow {
     this.#frames.use(slice.length / frameCosts.bytesPerPoint);
     this.#partBytes += slice.length;
     this.#source.parse(slice);
+    if (this.#partBytes > 0) {
+      this.#partPieces++;
+      this.#frames.use(frameCosts.frame);
+    }
     if (this.#ping !== null) {
       this.#source.pong(this.#ping);
       this.#ping = null;
@@ -187,9 +197,13 @@ export class Inbound implements Flow {
   }
 
   #report(): void {
-    if (this.#partBytes === 0) this.#partSince = null;
-    else this.#partSince ??= this.#clock.now();
-    const held = this.#partBytes + this.#messageBytes;
+    if (this.#partBytes === 0) {
+      this.#partSince = null;
+      this.#partPieces = 0;
+    } else {
+      this.#partSince ??= this.#clock.now();
+    }
+    const held = this.#partBytes + this.#partPieces * pieceBytes + this.#messageBytes;
     const counted = held > uncountedBytes ? held : 0;
     if (counted === this.#reportedBytes) return;
     const more = counted - this.#reportedBytes;

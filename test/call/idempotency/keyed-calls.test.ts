@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { Caller } from "../../../src/call/request/caller.ts";
 import { unavailable } from "../../../src/call/request/failure.ts";
-import { RunningCalls } from "../../../src/call/request/running-calls.ts";
+import { InFlight, RunningCalls } from "../../../src/call/request/running-calls.ts";
 import { GenApiError } from "../../../src/core/errors.ts";
+import { SharedBudget } from "../../../src/core/fair/shared-budget.ts";
 import { idempotencyOptions, pipelineOf } from "../../support/pipeline.ts";
 import { recordEvents } from "../../support/record-events.ts";
 
@@ -193,6 +194,21 @@ describe("a call whose client is gone", () => {
     ask();
     expect(of("r2")).toMatchObject([{ result: 1, replayed: true }]);
     expect(running.size).toBe(0);
+  });
+
+  test("counts with its connection, and its arguments with all connections, until it ends", async () => {
+    const { ask, of, onWorker: attempts } = await opened();
+    const budget = new SharedBudget(10_000);
+    const inFlight = new InFlight(2, 2, 10_000, budget);
+    const on = () => ({ calls: new RunningCalls(inFlight) });
+    ask({ idempotency_key: "a" }, on()).calls.detachAll();
+    ask({ idempotency_key: "b" }, on()).calls.detachAll();
+    expect(inFlight.count).toBe(2);
+    expect(budget.used).toBeGreaterThan(0);
+    ask({ idempotency_key: "c" }, on());
+    expect(of("r3")).toMatchObject([{ error_code: "unavailable" }]);
+    for (const { attempt } of attempts) attempt.succeeded("1");
+    expect([inFlight.count, inFlight.held, budget.used]).toEqual([0, 0, 0]);
   });
 
   test("is cancelled after orphanMs, unless another request waits for it", async () => {

@@ -191,20 +191,34 @@ describe("what a socket holds", () => {
   test("is told once it is more than 16 384 bytes, each time that it changes, and when it is no more", () => {
     const { inbound, source, held } = waiting();
     source.parse = () => undefined;
-    for (let slice = 0; slice < 4; slice++) {
+    for (let slice = 0; slice < 3; slice++) {
       inbound.receive(Buffer.alloc(4_096));
       inbound.step();
     }
     expect(held).toEqual([]);
-    inbound.receive(Buffer.alloc(1));
+    inbound.receive(Buffer.alloc(4_096));
     inbound.step();
-    expect(held).toEqual([16_385]);
+    const part = 4 * (4_096 + 512);
+    expect(held).toEqual([part]);
     source.parse = () => inbound.message(Buffer.alloc(20_000), true);
     inbound.receive(Buffer.alloc(1));
     inbound.step();
-    expect(held).toEqual([16_385, 20_000 - 16_385]);
+    expect(held).toEqual([part, 20_000 - part]);
     inbound.step();
-    expect(held).toEqual([16_385, 20_000 - 16_385, -20_000]);
+    expect(held).toEqual([part, 20_000 - part, -20_000]);
+  });
+
+  test("of a message that comes in tiny pieces takes 512 bytes more for each, and a point", () => {
+    const { inbound, source, held, log } = waiting({ perSecond: 1_000, burst: 100, closeAfterMs: 10_000 });
+    source.parse = () => undefined;
+    for (let piece = 0; piece < 99; piece++) {
+      inbound.receive(Buffer.alloc(1));
+      inbound.step();
+    }
+    expect([held.reduce((sum, bytes) => sum + bytes), log]).toEqual([99 * 513, []]);
+    inbound.receive(Buffer.alloc(1));
+    inbound.step();
+    expect(log).toEqual(["throttled 101"]);
   });
 
   test("counts what was taken back", () => {

@@ -1,0 +1,52 @@
+import { libraryError } from "../core/errors.ts";
+import { builtIns } from "../core/foreign/built-ins.ts";
+import { jsonLength } from "../core/foreign/json-length.ts";
+
+/**
+ * As JSON.stringify, which would go on for as long as it takes to write what a value shares each time it is found.
+ *
+ * @param maxBytes ends it; the text may still be longer
+ * @param name of the value, for messages
+ * @throws whatever JSON.stringify throws, a TypeError for a ring, or GenApiError `internal` for a longer text
+ */
+export function jsonWithin(value: unknown, maxBytes: number, name: string): string | undefined {
+  switch (jsonLength(value, maxBytes)) {
+    case "short":
+      return builtIns.stringify(value);
+    case "converted":
+      return builtIns.stringify(value, counter(maxBytes, name));
+    case "circular":
+      throw new TypeError(`${name} is circular: JSON cannot hold it`);
+    case "long":
+      throw tooLong(maxBytes, name);
+  }
+}
+
+/** Ends JSON.stringify when it has been given more than fits into `maxBytes`, where only a `toJSON` knows what follows. */
+function counter(maxBytes: number, name: string): (key: string, value: unknown) => unknown {
+  let left = maxBytes + 1;
+  return (_key, value) => {
+    left -= leastLength(value);
+    if (left < 0) throw tooLong(maxBytes, name);
+    return value;
+  };
+}
+
+/** The least characters that a value adds to its JSON, without those of its parts. */
+function leastLength(value: unknown): number {
+  switch (typeof value) {
+    case "string":
+      return value.length + 3;
+    case "undefined":
+    case "function":
+    case "symbol":
+      return 0;
+    default:
+      // Two brackets, or one character and a comma.
+      return 2;
+  }
+}
+
+function tooLong(maxBytes: number, name: string): Error {
+  return libraryError("internal", `${name} is more JSON than the ${maxBytes} bytes that are allowed`);
+}
