@@ -121,8 +121,8 @@ export class ConnectionTable {
    * time, instead of a timer for each; the count of received bytes is read from the socket, so that messages cost
    * nothing here.
    *
-   * A late sweep, because the process stood still, closes none for silence: messages sent meanwhile have not been read
-   * yet. The next one decides.
+   * A late sweep, because the process stood still, closes none for silence or for an unfinished message: what was sent
+   * meanwhile has not been read yet. The next one decides.
    *
    * @param everyMs how often it is called
    */
@@ -138,7 +138,8 @@ export class ConnectionTable {
       }
       const { expiresAt } = watched;
       if (expiresAt !== undefined && systemTime >= expiresAt) connection.close(closeCodes.goingAway, "expired");
-      else if (!isLate && now - watched.heardAt >= this.#options.idleTimeoutMs) {
+      else if (isLate) continue;
+      else if (now - watched.heardAt >= this.#options.idleTimeoutMs) {
         connection.close(closeCodes.protocolError, "nothing was received for too long");
       } else if (connection.partSince !== null && now - connection.partSince >= this.#options.messageTimeoutMs) {
         connection.close(closeCodes.policyViolation, "a message took too long to come");

@@ -121,6 +121,16 @@ describe("a sweep closes", () => {
     expect(slow.closes).toEqual(["1008 a message took too long to come"]);
   });
 
+  test("nobody for an unfinished message when it is late itself", () => {
+    const { add, sweep } = tableOf({ messageTimeoutMs: 1_000 });
+    const slow = add(new FakeConnection());
+    slow.partSince = clock.now();
+    sweep(1_501);
+    expect(slow.closes).toEqual([]);
+    sweep(1);
+    expect(slow.closes).toEqual(["1008 a message took too long to come"]);
+  });
+
   test("nobody that was deleted", () => {
     const { table, add, sweep } = tableOf({ idleTimeoutMs: 1_000 });
     const gone = add(new FakeConnection());

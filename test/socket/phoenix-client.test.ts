@@ -97,6 +97,16 @@ describe("the official client", () => {
     expect(await answered(push)).toEqual(["error", [true, 3]]);
   });
 
+  it("cannot join with bytes", async () => {
+    let asked = 0;
+    const join = () => asked++;
+    await using gateway = await openGateway({ channels: [{ topic: "api:*", event: "api", join }] });
+    const client = await gateway.connect();
+    client.send(Buffer.concat([Buffer.from([0, 1, 1, 5, 8]), Buffer.from("11api:aphx_join"), Buffer.from([1, 2])]));
+    expect((await client.reply("1"))[4]).toEqual({ status: "error", response: { reason: "payload is binary" } });
+    expect(asked).toBe(0);
+  });
+
   it("of version 1 is understood", async () => {
     await using gateway = await openGateway();
     await using socket = connect(gateway.url, {

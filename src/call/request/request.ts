@@ -39,9 +39,8 @@ export const unknownRequestId = "unknown";
  */
 export function parseRequest(payload: unknown): Request | Failure {
   if (payload instanceof TooDeep) return invalidRequest("The payload is nested too deep to be read");
-  if (typeof payload !== "object" || payload === null || Array.isArray(payload) || payload instanceof Uint8Array) {
-    // In a binary frame it is bytes.
-    const came = payload instanceof Uint8Array ? "bytes" : describe(payload);
+  if (typeof payload !== "object" || payload === null || Array.isArray(payload) || isBytes(payload)) {
+    const came = isBytes(payload) ? "bytes" : describe(payload);
     return invalidRequest(`The payload must be a map, got ${came}`);
   }
   const { request_type, request_id, service, args, version, user_id, device_id, user_roles, timeout_ms } =
@@ -52,8 +51,8 @@ export function parseRequest(payload: unknown): Request | Failure {
     const value = (payload as Payload)[name];
     if (typeof value === "string" && isTooLong(value)) return lengthFault(name, value);
   }
-  if (args !== undefined && args !== null && (typeof args !== "object" || Array.isArray(args))) {
-    return invalidRequest(`args must be a map, got ${describe(args)}`);
+  if (args !== undefined && args !== null && (typeof args !== "object" || Array.isArray(args) || isBytes(args))) {
+    return invalidRequest(`args must be a map, got ${isBytes(args) ? "bytes" : describe(args)}`);
   }
   if (!isText(version)) return invalidRequest(`version must be a semantic version or null, got ${shown(version)}`);
   if (!isText(user_id)) return invalidRequest(`user_id must be a string or null, got ${describe(user_id)}`);
@@ -174,6 +173,11 @@ function idempotencyKeyFault(key: unknown): Failure | null {
 
 function isWindow(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= widestClientWindow;
+}
+
+/** The payload of a binary frame. */
+function isBytes(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array;
 }
 
 function isName(value: unknown): value is string {

@@ -289,6 +289,10 @@ export class Topics implements PayloadLimit {
       this.#refuse(join, '{"reason":"payload too deep"}');
       return;
     }
+    if (message.payload instanceof Uint8Array) {
+      this.#refuse(join, '{"reason":"payload is binary"}');
+      return;
+    }
     const { topic, payload, weight } = message;
     if (this.#joinBytes > 0 && this.#joinBytes + weight > options.maxRequestBytesInFlight) {
       this.#refuse(join, '{"reason":"too many joins under way"}');

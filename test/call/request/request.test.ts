@@ -39,6 +39,7 @@ describe("a payload that is no request is answered with what is wrong:", () => {
     [{ ...valid, request_id: { a: 1 } }, "Invalid request: request_id must be a string, got map"],
     [{ ...valid, args: 5 }, "Invalid request: args must be a map, got number"],
     [{ ...valid, args: [] }, "Invalid request: args must be a map, got list"],
+    [{ ...valid, args: new Uint8Array(1) }, "Invalid request: args must be a map, got bytes"],
     [{ ...valid, version: 1 }, "Invalid request: version must be a semantic version or null, got 1"],
     [{ ...valid, user_id: 1 }, "Invalid request: user_id must be a string or null, got number"],
     [{ ...valid, device_id: [] }, "Invalid request: device_id must be a string or null, got list"],

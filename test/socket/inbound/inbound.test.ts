@@ -219,6 +219,7 @@ describe("what a socket holds", () => {
     inbound.receive(Buffer.alloc(1));
     inbound.step();
     expect(log).toEqual(["throttled 101"]);
+    inbound.stop();
   });
 
   test("counts what was taken back", () => {
