@@ -43,6 +43,8 @@ export interface LaterResponses {
   whenReady(run: () => void): void;
   /** Nothing more will come: the stream goes on elsewhere, or waits for its client, or its end is kept no more. */
   left?(): void;
+  /** At its client's request this many Responses follow that were sent before; a client's socket pays for them. */
+  onRepeated?(responses: number): void;
 }
 
 /**

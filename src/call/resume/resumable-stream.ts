@@ -253,6 +253,7 @@ export class ResumableStream implements LaterResponses, EndedStream {
     this.#caller = caller;
     this.#channel = channel;
     this.#release(seq);
+    if (this.#delivered > seq) channel.onRepeated?.(this.#delivered - seq);
     this.#delivered = seq;
     if (this.#isEnded) {
       if (!this.#owner.isClosing) this.#owner.startWaiting(this);

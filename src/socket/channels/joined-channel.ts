@@ -8,7 +8,7 @@ import type { ReplyStatus } from "../../protocol/channel-events.ts";
 import type { Message, Ref } from "../../protocol/message.ts";
 import type { ChannelEncoder, Serializer } from "../../protocol/serializer.ts";
 import type { Assigns } from "../handshake/assigns.ts";
-import type { FrameBudget } from "../inbound/frame-limit.ts";
+import { type FrameBudget, frameCosts } from "../inbound/frame-limit.ts";
 import type { Outbound } from "../outbound/outbound.ts";
 import type { SharedFrame } from "../outbound/text-frame.ts";
 import type { ChannelDefinition, ChannelSocket } from "./channel.ts";
@@ -123,6 +123,11 @@ export class JoinedChannel implements Caller, Resource {
     return this.#identity.share;
   }
 
+  /** What its client may still send. */
+  get frames(): FrameBudget {
+    return this.#identity.frames;
+  }
+
   get calls(): RunningCalls {
     this.#calls ??= new RunningCalls(this.#identity.inFlight);
     return this.#calls;
@@ -207,6 +212,10 @@ export class RequestReply implements ReplyTo {
 
   whenReady(run: () => void): void {
     this.#channel.outbound.whenReady(run);
+  }
+
+  onRepeated(responses: number): void {
+    this.#channel.frames.use(responses * frameCosts.repeated);
   }
 
   push(response: string): void {

@@ -21,8 +21,10 @@ export const frameCosts = {
   weightPerPoint: 1_024,
   /** A join, in addition to its message. */
   join: 50,
-  /** A stream that is resumed, whose Responses may be sent again, in addition to the message. */
+  /** A stream that is resumed, in addition to the message. */
   resume: 50,
+  /** Each Response that is sent again to a client that asks for it. */
+  repeated: 1,
   /** A channel that the client's message crashes, in addition to the message. */
   crash: 50,
 } as const;

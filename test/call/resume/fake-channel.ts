@@ -5,6 +5,8 @@ import type { Response } from "../../../src/call/request/response.ts";
 export class FakeChannel implements LaterResponses {
   readonly responses: Response[] = [];
   isReady = true;
+  /** How many Responses it was told that are sent again. */
+  repeated = 0;
   #waiting: (() => void)[] = [];
 
   push(response: string): void {
@@ -14,6 +16,10 @@ export class FakeChannel implements LaterResponses {
   whenReady(run: () => void): void {
     this.#waiting.push(run);
     if (this.isReady) this.drain();
+  }
+
+  onRepeated(responses: number): void {
+    this.repeated += responses;
   }
 
   drain(): void {

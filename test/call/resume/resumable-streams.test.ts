@@ -38,6 +38,16 @@ describe("a stream with resume", () => {
     expect(other.token).not.toBe(token);
   });
 
+  test("tells its new channel how many Responses it is sent again, not those that are new", async () => {
+    const { first, produced, resume } = await opened({ chunks: 5 });
+    first.calls.acknowledge("r1", 1);
+    first.calls.detachAll();
+    produced.stream.chunk("6");
+    const { channel } = resume(2);
+    expect([channel.seqs, channel.repeated]).toEqual([[3, 4, 5, 6], 3]);
+    expect(resume(6).channel.repeated).toBe(0);
+  });
+
   test("waits for its client: what comes meanwhile, and what was not acknowledged, comes on the next channel", async () => {
     const { first, produced, resume, running, seqs, sent } = await opened({ chunks: 3 });
     first.calls.acknowledge("r1", 1);
