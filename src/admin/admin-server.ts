@@ -5,6 +5,7 @@ import { type ErrorCode, type GenApiError, isGenApiError, messageOf, toError } f
 import { internalMessage } from "../core/failures.ts";
 import { guardSocket } from "../core/net/guard-socket.ts";
 import { listenFailed } from "../core/net/listen-failed.ts";
+import { refusePipelines } from "../core/net/pipelined-requests.ts";
 import { readTarget } from "../core/net/request-target.ts";
 import { WaitingSockets } from "../core/net/waiting-sockets.ts";
 import type { Clock } from "../core/time/clock.ts";
@@ -53,7 +54,7 @@ export function openAdminServer(options: AdminServerOptions, events: AdminServer
   const answer = requestListener(options, strangers);
   const server = createServer(
     { headersTimeout: receiveMs, requestTimeout: receiveMs, connectionsCheckingInterval: 1_000 },
-    (request, response) => {
+    refusePipelines((request, response) => {
       answer(request, response).catch((thrown) => {
         // A bug in the listener costs this request, not the process.
         exception.emit(
@@ -62,7 +63,7 @@ export function openAdminServer(options: AdminServerOptions, events: AdminServer
         );
         response.destroy();
       });
-    },
+    }),
   );
   // Limits clients that do not read their answer.
   server.timeout = receiveMs;

@@ -3,6 +3,7 @@ import { toError } from "../core/errors.ts";
 import { guardSocket } from "../core/net/guard-socket.ts";
 import { type ListenAddress, listenAddress } from "../core/net/listen-address.ts";
 import { listenFailed } from "../core/net/listen-failed.ts";
+import { refusePipelines } from "../core/net/pipelined-requests.ts";
 import { readTarget } from "../core/net/request-target.ts";
 import { takeUpgrades, type UpgradeTaker } from "../core/net/server-upgrades.ts";
 import { WaitingSockets } from "../core/net/waiting-sockets.ts";
@@ -62,12 +63,12 @@ export function openHttpServer(
   const answerPlain = plainAnswer(socketPath(options), answer);
   const server = createServer(
     { headersTimeout: upgradeTimeoutMs, requestTimeout: upgradeTimeoutMs, connectionsCheckingInterval: checkMs },
-    (request, response) => {
+    refusePipelines((request, response) => {
       // Limits clients that ask plain questions without reading the answers. A client that has not finished asking has
       // been answered 408 before. The server's own `timeout` would leave a timer, if a stopped one, at each WebSocket.
       request.socket.setTimeout(upgradeTimeoutMs + 2 * checkMs);
       answerPlain(request, response);
-    },
+    }),
   );
   const waiting = new WaitingSockets(maxWaitingConnections, reportDrops(gateway, "clients", clock), clock);
   server.on("connection", (socket) => {

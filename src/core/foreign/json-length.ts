@@ -35,8 +35,7 @@ function countedPlainly(top: object, mostCharacters: number): JsonLength {
   let value: object | undefined = top;
   while (value !== undefined) {
     if (isConverted(value)) return "converted";
-    // Each of its bytes is a key: there may be too many of them to list.
-    if (isView(value) && value.byteLength > mostCharacters) return "long";
+    if (isManyBytes(value, mostCharacters)) return "long";
     if (builtIns.isArray(value)) {
       // Each item has at least one character, and one beside it.
       left -= 2 * value.length;
@@ -79,6 +78,7 @@ function countedOnce(top: object, mostCharacters: number): JsonLength {
     lengths.set(value, null);
     open[open.length] = opened(value);
   };
+  if (isManyBytes(top, mostCharacters)) return "long";
   begin(top);
   for (;;) {
     const current = open[open.length - 1] as Open;
@@ -97,6 +97,7 @@ function countedOnce(top: object, mostCharacters: number): JsonLength {
     if (length === null) return "circular";
     if (length !== undefined) current.length += length;
     else if (isConverted(part)) return "converted";
+    else if (isManyBytes(part, mostCharacters)) return "long";
     else begin(part);
   }
 }
@@ -133,4 +134,9 @@ function lengthOf(part: unknown, parts: object[]): number {
 function isConverted(value: object): boolean {
   const { toJSON } = value as { toJSON?: unknown };
   return typeof toJSON === "function" && toJSON !== dateToJson;
+}
+
+/** Each item of such a view is a key: there may be too many of them to list. */
+function isManyBytes(value: object, most: number): boolean {
+  return isView(value) && value.byteLength > most;
 }

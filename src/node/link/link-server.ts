@@ -6,6 +6,7 @@ import { endWithStatus } from "../../core/net/end-with-status.ts";
 import { guardSocket } from "../../core/net/guard-socket.ts";
 import { type ListenAddress, listenAddress } from "../../core/net/listen-address.ts";
 import { listenFailed } from "../../core/net/listen-failed.ts";
+import { refusePipelines } from "../../core/net/pipelined-requests.ts";
 import { takeUpgrades } from "../../core/net/server-upgrades.ts";
 import { WaitingSockets } from "../../core/net/waiting-sockets.ts";
 import { Quota } from "../../core/time/quota.ts";
@@ -108,7 +109,7 @@ export function openLinkServer(
   };
 }
 
-const refuseRequest: RequestListener = (_request, response) => {
+const refuseRequest: RequestListener = refusePipelines((_request, response) => {
   response.writeHead(404, { "content-type": "text/plain", connection: "close" });
   response.end("Not found\n");
-};
+});

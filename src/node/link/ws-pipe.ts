@@ -18,6 +18,9 @@ const bytesPerTurn = 256 * 1024;
 const maxUnprovenBytes = 256 * 1024;
 const pieceOverhead = 256;
 
+// More pings than any proxy sends before the other end has proven its identity. Each costs as much as a message.
+const maxUnprovenPings = 16;
+
 const maxPingHeader = 6;
 
 const closeCodes = { normal: 1000, protocolError: 1002, notBinary: 1003, tooMuch: 1008 } as const;
@@ -52,6 +55,7 @@ export class WsPipe implements Pipe {
   #endReason: string | undefined;
   #failure = "";
   #pingBytes = 0;
+  #unprovenPings = 0;
   #sent = 0;
   #written = 0;
   /** Whether everything the upgrade wrote has left. */
@@ -176,9 +180,15 @@ export class WsPipe implements Pipe {
     }
     this.#unprovenBytes += piece.length + pieceOverhead;
     if (this.#unprovenBytes <= maxUnprovenBytes) return;
-    const reason = `more than ${maxUnprovenBytes} bytes came before the other end proved its identity`;
-    this.#close(closeCodes.tooMuch, reason, "prove your identity first");
+    this.#cutOff(`more than ${maxUnprovenBytes} bytes`);
   };
+
+  /** A stranger sends too much: nothing more is read, not even its answer to the close frame. */
+  #cutOff(what: string): void {
+    const reason = `${what} came before the other end proved its identity`;
+    this.#close(closeCodes.tooMuch, reason, "prove your identity first");
+    this.#socket.destroySoon();
+  }
 
   // When the last message handed over is written, all waiting ones are in the next write.
   readonly #onWritten = (): void => {
@@ -194,6 +204,11 @@ export class WsPipe implements Pipe {
 
   // Only proxies send pings. Answered only if nothing waits, so that endless pings fill no memory.
   readonly #onPing = (data: Buffer): void => {
+    if (this.#endReason !== undefined) return;
+    if (!this.isProven && ++this.#unprovenPings > maxUnprovenPings) {
+      this.#cutOff(`more than ${maxUnprovenPings} pings`);
+      return;
+    }
     this.#pingBytes += data.length + maxPingHeader;
     if (this.#socket.writableLength === 0) this.#ws.pong(data, undefined, this.#onPongWritten);
   };

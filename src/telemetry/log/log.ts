@@ -43,7 +43,11 @@ class Log {
       if (!enabled.has(level) || isSilent()) return;
       const { event } = message;
       try {
-        const returned: unknown = logger[level](recordOf(message, level), logLines[event].message);
+        const method: unknown = logger[level];
+        // It may be a promise by now, whose rejection nobody else would hear.
+        if (typeof method !== "function") hearPromises(method);
+        const line = [recordOf(message, level), logLines[event].message] as const;
+        const returned: unknown = Reflect.apply(method as Logger[LogLevel], logger, line);
         if (isThenable(returned)) {
           settle(
             returned,

@@ -271,6 +271,22 @@ describe("a hostile peer ends nothing but its own link:", () => {
     socket.destroy();
   });
 
+  it("more pings than a proxy sends before it has proven who it is, whose socket is not read any more", async () => {
+    await using gateway = await openGateway();
+    const socket = await upgraded(gateway.port);
+    const end = await gateway.ends.next();
+    let pongs = 0;
+    socket.on("data", (data) => {
+      pongs += data.filter((byte) => byte === 0x8a).length;
+    });
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    // It never answers the close frame.
+    socket.write(Buffer.concat(Array.from({ length: 20_000 }, () => frame(Buffer.alloc(100), 0x89))));
+    expect(await end.ended).toBe("more than 16 pings came before the other end proved its identity");
+    await closed;
+    expect(pongs).toBeLessThanOrEqual(16);
+  });
+
   it("a message in too many pieces", async () => {
     await using gateway = await openGateway({ maxBufferedChunks: 5 });
     const socket = await upgraded(gateway.port);
