@@ -7,29 +7,38 @@ import { jsonLength } from "../core/foreign/json-length.ts";
  *
  * @param maxBytes ends it; the text may still be longer
  * @param name of the value, for messages
- * @throws whatever JSON.stringify throws, a TypeError for a ring, or GenApiError `internal` for a longer text
+ * @throws whatever JSON.stringify throws, or GenApiError `internal` for a longer text
  */
 export function jsonWithin(value: unknown, maxBytes: number, name: string): string | undefined {
   switch (jsonLength(value, maxBytes)) {
     case "short":
       return builtIns.stringify(value);
     case "converted":
-      return builtIns.stringify(value, counter(maxBytes, name));
+    // Its error names the ring.
     case "circular":
-      throw new TypeError(`${name} is circular: JSON cannot hold it`);
+      return builtIns.stringify(value, counter(maxBytes, name));
     case "long":
       throw tooLong(maxBytes, name);
   }
 }
 
-/** Ends JSON.stringify when it has been given more than fits into `maxBytes`, where only a `toJSON` knows what follows. */
-function counter(maxBytes: number, name: string): (key: string, value: unknown) => unknown {
+/** Ends JSON.stringify when it has been given more than fits into `maxBytes`, or a `toJSON` has made more than that. */
+function counter(maxBytes: number, name: string): (this: unknown, key: string, value: unknown) => unknown {
   let left = maxBytes + 1;
-  return (_key, value) => {
+  return function count(key, value) {
     left -= leastLength(value);
-    if (left < 0) throw tooLong(maxBytes, name);
+    if (left < 0 || (isConverted(this, key, value) && jsonLength(value, maxBytes) === "long")) {
+      throw tooLong(maxBytes, name);
+    }
     return value;
   };
+}
+
+/** Whether a value is what the `toJSON` of the one in its place has made. */
+function isConverted(around: unknown, key: string, value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const original = (around as Readonly<Record<string, unknown>>)[key];
+  return original !== value && typeof (original as { toJSON?: unknown } | null | undefined)?.toJSON === "function";
 }
 
 /** The least characters that a value adds to its JSON, without those of its parts. */

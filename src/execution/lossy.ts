@@ -91,6 +91,8 @@ function lostObject(top: unknown, most: number, ofBigInts = false): Loss | null 
       hearPromises(value);
       continue;
     }
+    // Bytes have none, but a key each.
+    if (ofBigInts && types.isArrayBufferView(value)) continue;
     const keys = Object.keys(value);
     // A long list may be found again and again.
     if (ofBigInts) looked += keys.length;

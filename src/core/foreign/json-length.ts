@@ -76,7 +76,7 @@ function countedOnce(top: object, mostCharacters: number): JsonLength {
   const open: Open[] = [];
   const begin = (value: object): void => {
     lengths.set(value, null);
-    open[open.length] = opened(value);
+    open[open.length] = opened(value, mostCharacters);
   };
   if (isManyBytes(top, mostCharacters)) return "long";
   begin(top);
@@ -103,11 +103,12 @@ function countedOnce(top: object, mostCharacters: number): JsonLength {
 }
 
 /** An object with its own characters, and those parts whose length is to be added. */
-function opened(value: object): Open {
+function opened(value: object, mostCharacters: number): Open {
   const parts: object[] = [];
   if (builtIns.isArray(value)) {
     let length = Math.max(2, 2 * value.length);
-    for (let at = 0; at < value.length; at++) length += lengthOf(value[at], parts);
+    // A list may be empty but for its length.
+    for (let at = 0; at < value.length && length <= mostCharacters; at++) length += lengthOf(value[at], parts);
     return { value, parts, at: 0, length };
   }
   let length = 2;

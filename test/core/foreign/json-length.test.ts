@@ -38,6 +38,10 @@ test("what is in a value with a toJSON is not looked at, but that it has one is 
   expect(jsonLength([[new Date(0)]], 100)).toBe("short");
 });
 
+test("a list is not read to its end where its length says enough", () => {
+  expect(jsonLength({ a: Object.assign([], { 4294967294: 1 }) }, 1_000_000_000)).toBe("long");
+});
+
 test("bytes are not listed key by key", () => {
   expect(jsonLength({ a: new Uint8Array(50_000_000) }, 1_000_000)).toBe("long");
 });
