@@ -286,7 +286,7 @@ function textOf(args: unknown): string {
   if (args === undefined || args === null) return "{}";
   let text: string | undefined;
   try {
-    text = jsonWithin(args, maxArgsBytes, "args");
+    text = jsonWithin(args, maxArgsBytes, "value of args");
   } catch (thrown) {
     throw libraryError("invalid_request", `Invalid request: args cannot be JSON: ${messageOf(toError(thrown))}`);
   }

@@ -6,29 +6,29 @@ import { jsonLength } from "../core/foreign/json-length.ts";
  * As JSON.stringify, which would go on for as long as it takes to write what a value shares each time it is found.
  *
  * @param maxBytes ends it; the text may still be longer
- * @param name of the value, for messages
+ * @param subject what the value is, for messages
  * @throws whatever JSON.stringify throws, or GenApiError `internal` for a longer text
  */
-export function jsonWithin(value: unknown, maxBytes: number, name: string): string | undefined {
+export function jsonWithin(value: unknown, maxBytes: number, subject: string): string | undefined {
   switch (jsonLength(value, maxBytes)) {
     case "short":
       return builtIns.stringify(value);
     case "converted":
     // Its error names the ring.
     case "circular":
-      return builtIns.stringify(value, counter(maxBytes, name));
+      return builtIns.stringify(value, counter(maxBytes, subject));
     case "long":
-      throw tooLong(maxBytes, name);
+      throw tooLong(maxBytes, subject);
   }
 }
 
 /** Ends JSON.stringify when it has been given more than fits into `maxBytes`, or a `toJSON` has made more than that. */
-function counter(maxBytes: number, name: string): (this: unknown, key: string, value: unknown) => unknown {
+function counter(maxBytes: number, subject: string): (this: unknown, key: string, value: unknown) => unknown {
   let left = maxBytes + 1;
   return function count(key, value) {
     left -= leastLength(value);
     if (left < 0 || (isConverted(this, key, value) && jsonLength(value, maxBytes) === "long")) {
-      throw tooLong(maxBytes, name);
+      throw tooLong(maxBytes, subject);
     }
     return value;
   };
@@ -56,6 +56,6 @@ function leastLength(value: unknown): number {
   }
 }
 
-function tooLong(maxBytes: number, name: string): Error {
-  return libraryError("internal", `${name} is more JSON than the ${maxBytes} bytes that are allowed`);
+function tooLong(maxBytes: number, subject: string): Error {
+  return libraryError("internal", `The ${subject} is more JSON than the ${maxBytes} bytes that are allowed`);
 }
