@@ -99,7 +99,7 @@ function lostObject(top: unknown, most: number, ofBigInts = false): Loss | null 
     for (let at = 0; at < keys.length; at++) {
       const key = keys[at] as string;
       const field = (value as Readonly<Record<string, unknown>>)[key];
-      if (typeof field === "object" && field !== null) places.push({ value: field, parent: place, key });
+      if (typeof field === "object" && field !== null) places[places.length] = { value: field, parent: place, key };
       else if (ofBigInts && typeof field === "bigint") return { path: [...pathTo(place), key], what: "a BigInt" };
     }
   }

@@ -38,7 +38,7 @@ export class ProducerCredit {
     this.#allowed--;
     this.#chunks--;
     this.#size -= size;
-    this.#unread.push(size);
+    this.#unread[this.#unread.length] = size;
   }
 
   /** The client has acknowledged `chunks` more chunks. */

@@ -51,7 +51,7 @@ function hearAll(top: object): void {
     const add = (value: unknown): void => {
       if (!isObject(value) || seen.size === maxValues || seen.has(value)) return;
       seen.add(value);
-      next.push(value);
+      next[next.length] = value;
     };
     for (let at = 0; at < level.length; at++) {
       const value = level[at] as object;

@@ -86,7 +86,7 @@ export function threadLoop({ port, cells, maxOutputBytesPerSecond }: ThreadStart
   }
 
   function keep(entries: unknown[], at: number): void {
-    for (let place = at; place < at + requestLength; place++) kept.push(entries[place]);
+    for (let place = at; place < at + requestLength; place++) kept[kept.length] = entries[place];
   }
 
   /** Sends what can be sent, and begins kept entries as long as the outbox has room for the results. */

@@ -85,3 +85,12 @@ test("a function that breaks the iterators of lists, Maps and Sets breaks nothin
   // Of a module that the thread imports only now.
   expect(await run(pool, "echo", [5])).toBe(5);
 });
+
+test("a function that replaces the push of lists breaks nothing of what its thread answers", async () => {
+  await using pool = openPool();
+  const module = fixture("replaces-push.mjs");
+  expect(await run(pool, "replacePush", [], { module })).toEqual({ replaced: [true] });
+  const together = [1, 2, 3].map((a) => run(pool, "add", [a, 1], { module }));
+  expect(await Promise.all(together)).toEqual([{ sum: [2] }, { sum: [3] }, { sum: [4] }]);
+  expect(await run(pool, "addLater", [1, 2], { module })).toBe(3);
+});
