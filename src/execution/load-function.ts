@@ -97,11 +97,11 @@ function exportsOf(namespace: object): Exports {
   const holders: HandlerHolder[] = [];
   for (let scope: unknown = namespace; isScope(scope) && scopes.length < 3; scope = own(scope, "default")) {
     if (holdsHandlers(scope)) break;
-    scopes.push(scope);
+    scopes[scopes.length] = scope;
     const holding = scope;
     Object.keys(holding).forEach((name) => {
       const holder = holderIn(holding, name);
-      if (holder !== null && !holders.includes(holder)) holders.push(holder);
+      if (holder !== null && !holders.includes(holder)) holders[holders.length] = holder;
     });
   }
   return { scopes, holders };
@@ -149,7 +149,8 @@ function handlersOf(holders: readonly HandlerHolder[], name: string, isMeant: (h
   const found: { readonly service: string; readonly run: ServiceFunction }[] = [];
   holders.forEach((holder) => {
     const run = isMeant(holder) ? (holder.handlers.get(name) ?? holder.checks?.get(name)) : undefined;
-    if (run !== undefined && !found.some((each) => each.run === run)) found.push({ service: holder.service, run });
+    if (run !== undefined && !found.some((each) => each.run === run))
+      found[found.length] = { service: holder.service, run };
   });
   return found;
 }

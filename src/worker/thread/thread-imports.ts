@@ -56,7 +56,7 @@ export class ThreadImports {
           reject(thrown);
         },
       );
-      if (watched.failure === null) watched.waiting.push(reject);
+      if (watched.failure === null) watched.waiting[watched.waiting.length] = reject;
       else reject(watched.failure);
     });
   }
@@ -84,7 +84,7 @@ export class ThreadImports {
 
   #add(module: string): Import {
     const added: Import = { module, waiting: [], failure: null, timer: undefined };
-    this.#imports.push(added);
+    this.#imports[this.#imports.length] = added;
     return added;
   }
 }
