@@ -46,7 +46,7 @@ export class VisitingCall implements KeyedRequest {
     this.#keyed.leave(this);
   }
 
-  leaveCaller(): void {
+  outliveClient(): void {
     // It is counted where its client is.
   }
 
