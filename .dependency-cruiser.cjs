@@ -23,7 +23,7 @@ const layers = [
   },
   { call: [["functions", "request"], ["nested", "resume", "idempotency"], ["across"], ["."], ["stages"], ["host"]] },
   {
-    description: [["."]],
+    description: [["."], ["documents"]],
     diagnostics: [["."]],
     socket: [["inbound"], ["outbound", "handshake"], ["channels"], ["pushes"], ["."]],
   },

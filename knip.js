@@ -13,6 +13,7 @@ export default {
   project: ["src/**/*.ts!", "test/**/*.{ts,js}", "bench/**/*.ts", "docs/examples/*.js"],
   ignoreBinaries: ["mkfifo", "script"],
   ignoreDependencies: [
+    "@asyncapi/specs",
     "@trpc/client",
     "@trpc/server",
     "comedy",

@@ -79,8 +79,8 @@ export type { QueryParams } from "./socket/handshake/query-params.ts";
 export type { ConnectRequest, SocketOptions } from "./socket/handshake/socket-options.ts";
 export type { ListenAddress } from "./socket/http-server.ts";
 export type { FrameLimit } from "./socket/inbound/frame-limit.ts";
+export type { BroadcastOptions, PushOptions } from "./socket/pushes/push-options.ts";
 export type { PushTarget } from "./socket/pushes/push-targets.ts";
-export type { BroadcastOptions, PushOptions } from "./socket/pushes/pushes.ts";
 
 // Descriptions
 

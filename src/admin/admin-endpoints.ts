@@ -1,16 +1,20 @@
 import type { TreeNode } from "../actor/supervisor/tree-node.ts";
 import type { HostCalls, HostRequest } from "../call/host/host-calls.ts";
 import { type GenApiError, libraryError } from "../core/errors.ts";
+import type { DescribedIdentity, GatewayDescription } from "../description/gateway-description.ts";
 import type { Diagnostics } from "../diagnostics/diagnostics.ts";
 import type { RateLimiterApi } from "../policy/rate-limiter/rate-limiter-api.ts";
 import { callOf, inspectedRequestOf, maxCallMs, reloadOf, reloadTimeoutMs } from "./admin-requests.ts";
 import { type AdminRequest, type AdminRoute, json } from "./admin-route.ts";
+import { describeRoute } from "./describe-route.ts";
 import { responseLines } from "./response-lines.ts";
 
 /** The deps of the admin listener's own endpoints. */
 export interface AdminDeps {
   readonly diagnostics: Diagnostics;
   tree(): TreeNode;
+  /** What the gateway offers, to an identity or to all. */
+  describe(identity?: DescribedIdentity): GatewayDescription;
   readonly rateLimiter: Pick<RateLimiterApi, "status" | "getGlobalLimits" | "getConfig">;
   /** Calls functions; null if that is not allowed. */
   readonly calls: Pick<HostCalls, "request" | "stream"> | null;
@@ -42,6 +46,7 @@ export function adminEndpoints({ diagnostics, ...deps }: AdminDeps): readonly Ad
     get("/api/rate-limits", ({ query }) => deps.rateLimiter.status(required(query, "user"), undefined, "userId")),
     get("/api/rate-limits/global", () => deps.rateLimiter.getGlobalLimits()),
     get("/api/rate-limits/config", () => deps.rateLimiter.getConfig()),
+    describeRoute(deps.describe),
     {
       method: "POST",
       path: "/api/inspect",

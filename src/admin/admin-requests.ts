@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { HostRequest } from "../call/host/host-calls.ts";
 import { faultsError, faultsOf, must, namesKeys } from "../core/faults.ts";
+import { documentFormats } from "../description/documents/document.ts";
 
 const text = z.string({ error: must("a string") });
 const textOrNull = z.string({ error: must("a string or null") }).nullable();
@@ -60,6 +61,29 @@ export const reloadTimeoutMs = 120_000;
  */
 export function reloadOf(body: unknown) {
   return parsed(reloadSchema, body);
+}
+
+const describeSchema = z.strictObject({
+  format: z
+    .enum(documentFormats, { error: must(documentFormats.map((name) => `"${name}"`).join(", ")) })
+    .default("json"),
+  service: textOrNull.default(null),
+  url: textOrNull
+    .refine((url) => url === null || (URL.canParse(url) && /^(?:ws|http)s?:/.test(url)), {
+      error: must("an address like wss://example.com"),
+    })
+    .default(null),
+  identity: z
+    .strictObject({ userId: requestFields.userId, userRoles: requestFields.userRoles, claims: requestFields.claims })
+    .optional(),
+});
+
+/**
+ * A description to be made, from the body of a POST.
+ * @throws GenApiError `invalid_request`
+ */
+export function describedOf(body: unknown) {
+  return parsed(describeSchema, body);
 }
 
 function withoutAbsentId<Given extends { readonly requestId?: string | undefined }>({ requestId, ...rest }: Given) {

@@ -13,7 +13,7 @@ import type { Reloaded } from "../runtime/options/reload-options.ts";
 import type { WorkerPoolStatus } from "../worker/worker-pool-options.ts";
 import { AdminClient } from "./admin-client.ts";
 import { CliError, exitCodes } from "./cli-error.ts";
-import { jsonLine, jsonText } from "./text.ts";
+import { jsonLine, jsonText, plain } from "./text.ts";
 import { readTop, showTop } from "./top.ts";
 import { topView } from "./top-view.ts";
 import { treeView } from "./tree-view.ts";
@@ -34,6 +34,16 @@ interface GlobalOptions {
   readonly admin: string;
   readonly token?: string;
   readonly json: boolean;
+}
+
+interface DescribeOptions {
+  readonly format: string;
+  readonly service?: string;
+  readonly url?: string;
+  readonly anonymous: boolean;
+  readonly user?: string;
+  readonly role: readonly string[];
+  readonly claims?: unknown;
 }
 
 interface RequestOptions {
@@ -177,6 +187,27 @@ export function createProgram(version: string, write: (text: string) => boolean)
       if (!isOver) throw new CliError("The gateway aborted the stream", exitCodes.unreachable);
     });
   program
+    .command("describe")
+    .description("what the gateway offers, as a document on stdout: everything, or what a caller may call")
+    .addOption(
+      new Option("--format <format>", "the document")
+        .choices(["json", "openapi", "asyncapi", "typescript"])
+        .default("json"),
+    )
+    .option("--service <service>", "only this service")
+    .option("--url <url>", "where clients find the gateway, for documents that say so: wss://example.com")
+    .option("--user <id>", "only what this user may call")
+    .option("--role <role>", "only what a user with this role may call; may be repeated", collect, [])
+    .option("--claims <json>", "only what a caller with these claims may call, as JSON", jsonMap)
+    .option("--anonymous", "only what everybody may call", false)
+    .action(async (_options, command: Command) => {
+      const options = command.optsWithGlobals<GlobalOptions & DescribeOptions>();
+      const { format, service = null, url = null } = options;
+      const body = { format, service, url, identity: identityOf(options) };
+      const document = await clientOf(options).post<object | string>("/api/describe", body);
+      write(typeof document === "string" ? textOf(document) : jsonText(document));
+    });
+  program
     .command("reload")
     .description("imports the modules of a service's functions anew, while calls go on")
     .argument("<service>")
@@ -210,6 +241,17 @@ export function createProgram(version: string, write: (text: string) => boolean)
       else print(options, await readTop(client), (reading) => topView(reading, null));
     });
   return program;
+}
+
+/** Whose functions are to be described; undefined for everybody's. */
+function identityOf({ anonymous, user, role, claims }: DescribeOptions): object | undefined {
+  if (!anonymous && user === undefined && role.length === 0 && claims === undefined) return undefined;
+  return { userId: user ?? null, userRoles: role, claims: claims ?? {} };
+}
+
+/** A document of several lines, which holds foreign text. */
+function textOf(document: string): string {
+  return document.trimEnd().split("\n").map(plain).join("\n");
 }
 
 // Longer than the admin listener takes.

@@ -19,7 +19,7 @@ export type { Subscription } from "./subscriptions.ts";
 export type { ClientStatus, StatusListener } from "./uplink.ts";
 
 /** A client of a gateway: a channel over a Phoenix socket, on which it calls functions. */
-export interface Client<Services extends readonly unknown[] = readonly unknown[]> {
+export interface Client<Services extends object = readonly unknown[]> {
   /** The functions of the services: `await client.api.user_service.get_user({ user_id: "1" })`. */
   readonly api: Api<Services>;
   /** Calls a function by name: `await` the result, or loop over the chunks with `for await`. */
@@ -52,7 +52,7 @@ const joinTimeoutMs = 10_000;
  * @param url the gateway's `socket.path`, without `/websocket`; in a browser a path is enough
  * @throws GenApiError `invalid_option` for an address that is none, or where there is no class of WebSockets
  */
-export function connect<Services extends readonly unknown[] = readonly unknown[]>(
+export function connect<Services extends object = readonly unknown[]>(
   url: string,
   options?: ConnectOptions,
 ): Client<Services>;
@@ -60,7 +60,7 @@ export function connect<Services extends readonly unknown[] = readonly unknown[]
  * A client on a socket of the official client that the program uses for other channels too. Its token, parameters and
  * times of reconnecting are the socket's own.
  */
-export function connect<Services extends readonly unknown[] = readonly unknown[]>(
+export function connect<Services extends object = readonly unknown[]>(
   socket: PhoenixSocket,
   options?: ClientOptions,
 ): Client<Services>;

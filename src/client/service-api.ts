@@ -105,9 +105,14 @@ interface UntypedApi {
   };
 }
 
-/** The functions of services, as a client calls them: `api.SERVICE.REQUEST_TYPE(args, options)`. */
-export type Api<Services extends readonly unknown[]> = number extends Services["length"]
-  ? UntypedApi
-  : Services extends readonly [infer First, ...infer Rest]
-    ? ApiOf<First> & (Rest extends readonly [] ? unknown : Api<Rest>)
-    : unknown;
+/**
+ * The functions of services, as a client calls them: `api.SERVICE.REQUEST_TYPE(args, options)`. An interface of functions,
+ * such as the one that `gen-api describe --format typescript` writes, is what it says.
+ */
+export type Api<Services extends object> = Services extends readonly unknown[]
+  ? number extends Services["length"]
+    ? UntypedApi
+    : Services extends readonly [infer First, ...infer Rest]
+      ? ApiOf<First> & (Rest extends readonly [] ? unknown : Api<Rest>)
+      : unknown
+  : Services;

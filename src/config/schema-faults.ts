@@ -91,7 +91,7 @@ const rules = new Map<string, Rule>([
 ]);
 
 /** Keywords that hold one schema, a list of them, or a map of them. */
-const schemaKeywords = {
+export const schemaKeywords = {
   one: new Set([
     ...["additionalProperties", "propertyNames", "unevaluatedProperties", "items", "unevaluatedItems", "contains"],
     ...["not", "if", "then", "else", "contentSchema"],
@@ -198,7 +198,7 @@ function isSchema(value: unknown): boolean {
 }
 
 /** What a reference such as `#/$defs/item` names; undefined for nothing. */
-function resolvePointer(root: unknown, pointer: string): unknown {
+export function resolvePointer(root: unknown, pointer: string): unknown {
   let at: unknown = root;
   for (const part of pointer.split("/").slice(1)) {
     const key = decoded(part);

@@ -92,6 +92,30 @@ gen_api              running
     expect(JSON.parse((await ask("top", "--json")).out)).toMatchObject({ health: { status: "ok" } });
   });
 
+  test("describe prints the document that it is asked for, for everybody or as whom it is told", async () => {
+    expect(JSON.parse((await ask("describe")).out)).toEqual(gateway.describe());
+    const anonymous = await ask("describe", "--anonymous", "--service", "test");
+    expect(JSON.parse(anonymous.out)).toEqual(gateway.describe({}));
+    const user = await ask("describe", "--user", "7", "--role", "a", "--claims", '{"tenant":"t"}');
+    expect(JSON.parse(user.out)).toEqual(gateway.describe({ userId: "7", userRoles: ["a"], claims: { tenant: "t" } }));
+    expect(user.out).not.toBe(anonymous.out);
+    expect(JSON.parse((await ask("describe", "--service", "nothing")).out).services).toEqual([]);
+    const openapi = await ask("describe", "--format", "openapi", "--url", "wss://example.com/x");
+    expect(JSON.parse(openapi.out)).toMatchObject({ openapi: "3.1.0", servers: [{ url: "https://example.com" }] });
+    expect(JSON.parse((await ask("describe", "--format", "asyncapi")).out)).toMatchObject({ asyncapi: "3.0.0" });
+    const typescript = await ask("describe", "--format", "typescript");
+    expect(typescript).toMatchObject({
+      code: 0,
+      err: "",
+      out: expect.stringMatching(/^\/\/ .*\n\n.*interface Api \{\n/s),
+    });
+    expect(await ask("describe", "--url", "example.com")).toEqual({
+      code: 2,
+      out: "",
+      err: 'gen-api: Invalid request: url must be an address like wss://example.com, got "example.com"\n',
+    });
+  });
+
   test("flow tells the stages, and fails for a function that is not there", async () => {
     const { out } = await ask("flow", "test", "add");
     expect(out).toContain("permission   everybody\n");

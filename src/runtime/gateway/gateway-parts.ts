@@ -312,6 +312,7 @@ export class GatewayParts {
     const endpoints = adminEndpoints({
       diagnostics,
       tree: () => this.#system().tree(),
+      describe: this.describe,
       rateLimiter,
       calls: adminActions.has("call") ? hostCalls : null,
       reloads: adminActions.has("reload") ? this.reloads : null,

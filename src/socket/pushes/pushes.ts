@@ -8,26 +8,12 @@ import { isReservedEvent, reservedRule } from "../channels/channel-events.ts";
 import type { JoinedChannel } from "../channels/joined-channel.ts";
 import { type SharedFrame, sharedFrame } from "../outbound/text-frame.ts";
 import { Deliveries, type Delivery } from "./deliveries.ts";
+import type { BroadcastOptions, PushOptions } from "./push-options.ts";
 import { pushPayload } from "./push-payload.ts";
 import { isOf, type PushTarget, readTarget } from "./push-targets.ts";
 
 const sendEvent = telemetryEvent("push.send");
 const refuseEvent = telemetryEvent("push.refuse");
-
-/** Options of a broadcast. */
-export interface BroadcastOptions {
-  /** Whose sockets do not get it, usually those of the user who caused it. */
-  readonly except?: PushTarget;
-}
-
-/** Options of a push to one user. */
-export interface PushOptions {
-  /**
-   * The topic on which each socket gets it: an exact one, or the start of some, `"room:*"`; of several, the one that the
-   * socket joined first. @default any topic
-   */
-  readonly topic?: string;
-}
 
 /** The part of a connection that pushes need. */
 interface PushReceiver {
