@@ -3,7 +3,7 @@ import { unavailableError } from "../core/failures.ts";
 import { shown } from "../core/faults.ts";
 import { hasAborted, isAbortSignal, listen, stopListening } from "../core/foreign/abort-signal.ts";
 import { builtIns } from "../core/foreign/built-ins.ts";
-import { hearPromise } from "../core/foreign/hear-promises.ts";
+import { hearPromise, hearPromises } from "../core/foreign/hear-promises.ts";
 import type { NestedCallOptions } from "../core/request-info.ts";
 import {
   type CallCarrier,
@@ -270,6 +270,11 @@ function errorIn({ error_code, error, reason, can_retry, retry_after_ms }: Answe
 
 /** @throws GenApiError `invalid_request` that names what is wrong */
 function read(service: unknown, requestType: unknown, args: unknown, options: unknown, isStream: boolean): Asked {
+  // An `await` that was forgotten: what JSON makes of a promise does not hear its rejection.
+  hearPromises(service);
+  hearPromises(requestType);
+  hearPromises(args);
+  hearPromises(options);
   const { version = null, timeoutMs = null, signal = null } = (options ?? {}) as NestedCallOptions;
   if (typeof service !== "string" || service === "") throw wrong("service", "a non-empty string", service);
   if (typeof requestType !== "string" || requestType === "")
@@ -286,12 +291,21 @@ function textOf(args: unknown): string {
   if (args === undefined || args === null) return "{}";
   let text: string | undefined;
   try {
-    text = jsonWithin(args, maxArgsBytes, "value of args");
+    text = jsonWithin(made(args), maxArgsBytes, "value of args");
   } catch (thrown) {
     throw libraryError("invalid_request", `Invalid request: args cannot be JSON: ${messageOf(toError(thrown))}`);
   }
   if (text === undefined) throw wrong("args", "a map or null", args);
   return text;
+}
+
+/** The object that JSON is made of: what a `toJSON` of the arguments returns may hold promises of its own. */
+function made(args: unknown): unknown {
+  const { toJSON } = args as { toJSON?: unknown };
+  if (typeof toJSON !== "function") return args;
+  const returned: unknown = builtIns.apply(toJSON, args, [""]);
+  hearPromises(returned);
+  return returned;
 }
 
 function wrong(name: string, allowed: string, came: unknown): GenApiError {

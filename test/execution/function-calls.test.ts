@@ -116,6 +116,23 @@ describe("calls of a function", () => {
     expect(heard).toEqual([]);
   });
 
+  test("made with promises that reject leave no unhandled rejection", async () => {
+    const { calls } = open();
+    const lost = (): never => Promise.reject(new Error("nobody awaited it")) as never;
+    const given = [
+      [lost(), "f", {}, {}],
+      ["s", lost(), {}, {}],
+      ["s", "f", { item: lost() }, {}],
+      ["s", "f", { toJSON: lost }, {}],
+      ["s", "f", {}, { timeoutMs: lost() }],
+    ];
+    for (const each of given)
+      calls.call(...(each as unknown as [string, string, object, object])).catch(() => undefined);
+    // Vitest fails the run for an unhandled one.
+    await new Promise((resolve) => setImmediate(resolve));
+    calls.end();
+  });
+
   test("have nowhere to go without a gateway", async () => {
     const calls = new FunctionCalls({});
     await expect(calls.call("s", "f", {}, {})).rejects.toMatchObject({ code: "unavailable", canRetry: true });

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { connectRaw, type RawClient } from "../support/network/raw-client.ts";
 import { behaviours } from "./behaviours.js";
 import { HostileGateway } from "./hostile-gateway.ts";
-import { otherPlaces, requestPlaces } from "./places.ts";
+import { connectPlaces, fewBehaviours, joinPlaces, otherPlaces, requestPlaces, sharedPlaces } from "./places.ts";
 import { type BurstRequest, burst } from "./request-burst.ts";
 
 // Small enough for every limit of a connection, large enough that neighbours share messages to threads and nodes.
@@ -35,12 +35,20 @@ function neighbours(row: number): BurstRequest[] {
   }));
 }
 
-/** Every behaviour at one place, each between two calm calls. @returns what was not answered as it has to be */
-async function everyBehaviour(request: (row: number) => Omit<BurstRequest, "name">): Promise<string[]> {
+/**
+ * Every behaviour at one place, each between two calm calls.
+ *
+ * @param times how often each request is sent
+ * @returns what was not answered as it has to be
+ */
+async function everyBehaviour(request: (row: number) => Omit<BurstRequest, "name">, times = 1): Promise<string[]> {
   const wrong: string[] = [];
   for (let from = 0; from < behaviours.length; from += rowsPerBurst) {
     const rows = behaviours.slice(from, from + rowsPerBurst).map(({ name }, at) => ({ name, row: from + at }));
-    const requests = rows.flatMap(({ name, row }) => [{ ...request(row), name }, ...neighbours(row)]);
+    const requests = rows.flatMap(({ name, row }) => [
+      ...Array.from({ length: times }, () => ({ ...request(row), name })),
+      ...neighbours(row),
+    ]);
     wrong.push(...(await burst(client, "api:calm", requests)));
     for (const fault of await gateway.lastResort())
       wrong.push(`one of ${rows.map(({ name }) => name).join(", ")}: ${fault}`);
@@ -49,13 +57,25 @@ async function everyBehaviour(request: (row: number) => Omit<BurstRequest, "name
 }
 
 describe("whatever code does, its request has one final Response and its neighbours have theirs:", () => {
-  for (const [name, requestType, kind, spec = {}] of requestPlaces) {
+  const serviceOf = (requestType: string) => (requestType.startsWith("node_") ? "n" : "s");
+
+  for (const [name, requestType, kind, spec = {}, asks] of requestPlaces) {
     test(name, async () => {
-      const service = requestType.startsWith("node_") ? "n" : "s";
-      const wrong = await everyBehaviour((row) => ({ service, requestType, kind, args: { spec: { ...spec, row } } }));
+      const service = serviceOf(requestType);
+      const wrong = await everyBehaviour((row) => {
+        return { service, requestType, kind, args: { spec: { ...spec, row } }, asks };
+      });
       expect(wrong).toEqual([]);
     });
   }
+
+  test.each(sharedPlaces)("a call that several requests share: %s", async (requestType) => {
+    const wrong = await everyBehaviour((row) => {
+      const asks = { idempotency_key: `${requestType} ${row}` };
+      return { service: serviceOf(requestType), requestType, kind: "call", args: { spec: { row } }, asks };
+    }, 3);
+    expect(wrong).toEqual([]);
+  });
 
   test("a resolver of nodes", async () => {
     const wrong = await everyBehaviour((row) => ({
@@ -82,15 +102,32 @@ describe("whatever code does, its request has one final Response and its neighbo
   });
 });
 
-test("whatever join does, the join is answered once and its connection lives", async () => {
+test("whatever a module does when it is imported anew, calls go on with the code before", async () => {
+  const echo = {
+    service: "reloaded",
+    requestType: "echo",
+    args: {},
+    kind: "call",
+    name: "neighbour of a reload",
+  } as const;
+  for (const name of fewBehaviours) {
+    const row = behaviours.findIndex((behaviour) => behaviour.name === name);
+    expect(await gateway.reload(row), name).toBe("module_unreadable");
+    expect(await burst(client, "api:calm", [echo, ...neighbours(row)])).toEqual([]);
+  }
+});
+
+test.each(joinPlaces)("whatever join does, the join is answered once and its connection lives: %s", async (what) => {
   const wrong: string[] = [];
+  client.frames.length = 0;
   for (const [row, { name }] of behaviours.entries()) {
+    const topic = `hostile:${what}:${row}`;
     // A socket may have 100 topics.
-    client.send([`${row}`, `join ${row}`, `hostile:${row}`, "phx_join", {}]);
+    client.send([`${row}`, `join ${row}`, topic, "phx_join", {}]);
     const [, , , , reply] = await client.reply(`join ${row}`);
     const { status } = reply as { status: string };
     if (!["ok", "error"].includes(status)) wrong.push(`${name}: ${JSON.stringify(reply)}`);
-    client.send([`${row}`, `leave ${row}`, `hostile:${row}`, "phx_leave", {}]);
+    client.send([`${row}`, `leave ${row}`, topic, "phx_leave", {}]);
     await client.reply(`leave ${row}`);
     for (const fault of await gateway.lastResort()) wrong.push(`${name}: ${fault}`);
   }
@@ -100,7 +137,9 @@ test("whatever join does, the join is answered once and its connection lives", a
 
 describe("whatever it does, its client is let in or refused, and nobody else notices:", () => {
   const attempts: Record<string, (row: number) => Promise<RawClient>> = {
-    connect: (row) => connectRaw(gateway.url(`&row=${row}`)),
+    ...Object.fromEntries(
+      connectPlaces.map((what) => [`connect: ${what}`, (row: number) => connectRaw(gateway.url(`&${what}=${row}`))]),
+    ),
     allowedOrigins: (row) => connectRaw(gateway.url(), { origin: `http://row-${row}` }),
   };
 
@@ -111,8 +150,14 @@ describe("whatever it does, its client is let in or refused, and nobody else not
       const outcomes = await Promise.all(
         rows.map(async (_row, at) => {
           const outcome = await attempt(from + at).catch((error: unknown) => error as { status?: number });
-          if ("close" in outcome) await outcome.close();
-          else return outcome.status ?? String(outcome);
+          if (!("close" in outcome)) return outcome.status ?? String(outcome);
+          // Whoever is let in may be asked about at any time.
+          await outcome.join("api:calm");
+          const args = { spec: { row: from + at } };
+          const name = `claimed by ${rows[at]?.name}`;
+          const asked = { service: "s", requestType: "claimed", args, kind: "call", name } as const;
+          wrong.push(...(await burst(outcome, "api:calm", [asked])));
+          await outcome.close();
           return 101;
         }),
       );

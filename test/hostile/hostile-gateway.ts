@@ -49,6 +49,11 @@ export class HostileGateway implements AsyncDisposable {
     await this.#ask({ ask: "arm", place, row });
   }
 
+  /** Reloads a service whose module does it when a thread imports it. @returns the code of the error, if it failed */
+  async reload(row: number): Promise<string | null> {
+    return (await this.#ask({ ask: "reload", row })) as string | null;
+  }
+
   async #ask(question: object): Promise<unknown> {
     if (!this.isAlive) throw new Error("The gateway's process has ended");
     const asked = ++this.#asked;

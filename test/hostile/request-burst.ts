@@ -6,7 +6,10 @@ export interface BurstRequest {
   readonly service: string;
   readonly requestType: string;
   readonly args: unknown;
-  readonly kind: "call" | "stream" | "none";
+  /** `event`: its request type is an event's name, whose reply is all. */
+  readonly kind: "call" | "stream" | "none" | "event";
+  /** What the request has beside its arguments. */
+  readonly asks?: object | undefined;
   /** Shown where it is not answered. */
   readonly name: string;
 }
@@ -33,9 +36,10 @@ export async function burst(client: RawClient, topic: string, requests: readonly
   const prefix = `burst-${++bursts}`;
   const idOf = (at: number): string => `${prefix}-${at}`;
   client.frames.length = 0;
-  for (const [at, { service, requestType, args }] of requests.entries()) {
+  for (const [at, { service, requestType, args, kind, asks }] of requests.entries()) {
     answers.set(idOf(at), { replies: 0, finals: 0, firsts: 0, error: null, code: null });
-    client.send(["1", idOf(at), topic, "api", { service, request_type: requestType, request_id: idOf(at), args }]);
+    const request = { ...asks, service, request_type: requestType, request_id: idOf(at), args };
+    client.send(["1", idOf(at), topic, ...(kind === "event" ? [requestType, args] : ["api", request])]);
   }
   const missing = (): string[] => requests.flatMap((request, at) => wrongIn(request, answers.get(idOf(at)) as Answers));
   const take = (): void => {
@@ -79,7 +83,7 @@ function count(answers: Answers | undefined, payload: Payload | null): void {
 
 function wrongIn({ name, kind }: BurstRequest, { replies, finals, error, code }: Answers): string[] {
   const wrong: string[] = [];
-  const expected = kind === "none" && code === null ? 0 : 1;
+  const expected = kind === "event" || (kind === "none" && code === null) ? 0 : 1;
   if (replies !== 1) wrong.push(`${name}: ${replies} replies`);
   if (finals !== expected) wrong.push(`${name}: ${finals} final Responses`);
   if (Buffer.byteLength(error ?? "") > 8 * 1024) wrong.push(`${name}: an error of ${error?.length} characters`);

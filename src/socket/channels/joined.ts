@@ -33,8 +33,9 @@ export class Joined {
    * @throws GenApiError `invalid_option` for anything but an object, and for a promise
    */
   constructor(options: JoinedOptions = {}) {
+    // Only two of its fields are kept.
+    hearPromises(options);
     if (typeof options !== "object" || options === null || isThenable(options)) {
-      hearPromises(options);
       throw libraryError("invalid_option", `new Joined takes {claims, reply}, got ${shown(options)}`);
     }
     const { claims = null, reply } = options;

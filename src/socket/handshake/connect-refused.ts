@@ -1,5 +1,6 @@
 import { libraryError } from "../../core/errors.ts";
 import { shown } from "../../core/faults.ts";
+import { hearPromises } from "../../core/foreign/hear-promises.ts";
 
 /** The further fields of a {@link ConnectRefused}. */
 export interface ConnectRefusedOptions {
@@ -34,7 +35,10 @@ export class ConnectRefused extends Error {
    * @throws GenApiError `invalid_option` for an invalid status, time or reason
    */
   constructor(status: number, { retryAfterMs, reason = "connect refused it" }: ConnectRefusedOptions = {}) {
-    super(`The client is refused with ${String(status)}: ${String(reason)}`);
+    super(`The client is refused with ${shown(status)}: ${typeof reason === "string" ? reason : shown(reason)}`);
+    hearPromises(status);
+    hearPromises(retryAfterMs);
+    hearPromises(reason);
     if (!isStatus(status)) throw wrong("status", "a whole number from 400 to 599", status);
     if (retryAfterMs !== undefined && !isTime(retryAfterMs)) {
       throw wrong("retryAfterMs", "milliseconds from 0 on, finite", retryAfterMs);
