@@ -26,7 +26,7 @@ test("docs/architecture.md names every folder of src in its layer, and every roo
 function filesByFolder(name: string): Map<string, number> {
   const counts = new Map<string, number>();
   for (const entry of readdirSync(join(root, name), { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
+    if (!entry.isFile() || entry.parentPath.includes("node_modules")) continue;
     const folder = relative(root, entry.parentPath);
     counts.set(folder, (counts.get(folder) ?? 0) + 1);
   }
