@@ -2,7 +2,6 @@ import { availableParallelism } from "node:os";
 import { z } from "zod";
 import { inspectionShape, isInspection } from "../../actor/inspection/inspect.ts";
 import type { Inspection, InspectionObserver } from "../../actor/inspection/inspection.ts";
-import type { ChildSpec } from "../../actor/supervisor/child-spec.ts";
 import type { FunConfigInput } from "../../config/fun-config.ts";
 import type { Service } from "../../config/service-types.ts";
 import { messageOf } from "../../core/errors.ts";
@@ -185,8 +184,11 @@ export const programSchema = {
   inspect: z.custom<InspectionObserver | Inspection>(isInspection, { error: must(inspectionShape) }).optional(),
 };
 
-/** The host's children, as they are started: copies, whose names are nobody else's. */
-function readChildren(children: readonly HostChild[], context: z.RefinementCtx): readonly ChildSpec[] {
+/**
+ * The host's children, as they are started: copies, whose names are nobody else's. Their type is the public one, which names
+ * no type of XState.
+ */
+function readChildren(children: readonly HostChild[], context: z.RefinementCtx): readonly HostChild[] {
   try {
     const specs = checkSpecs("", { children });
     const taken = Array.from(namesIn(specs)).filter(({ name }) => ownNames.has(name));

@@ -3,6 +3,7 @@ import { fromSupervisor } from "../../actor/supervisor/supervisor.ts";
 import type { System } from "../../actor/system.ts";
 import { isText, mustTake } from "../../core/argument.ts";
 import type { ActorRef } from "../../otp/actor-ref.ts";
+import type { AnySpec } from "../../otp/child-spec.ts";
 import { childrenName } from "../options/actor-names.ts";
 
 // After three restarts within five seconds all are stopped for a second, then two, at most for a minute.
@@ -12,8 +13,9 @@ const backoff = { firstMs: 1_000, maxMs: 60_000 };
  * The supervisor of the host's children. It never gives up, and so their crashes count against nobody else: one that would
  * give up rests.
  */
-export function hostChildren(children: readonly ChildSpec[]): ChildSpec {
-  return childSpec({ id: childrenName, name: childrenName, logic: fromSupervisor({ children, rest: backoff }) });
+export function hostChildren(children: readonly AnySpec[]): ChildSpec {
+  const logic = fromSupervisor({ children: children as readonly ChildSpec[], rest: backoff });
+  return childSpec({ id: childrenName, name: childrenName, logic });
 }
 
 /** Finds the host's own actors by name, and no others of the tree. */
