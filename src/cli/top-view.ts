@@ -44,7 +44,12 @@ export function topView(
     ),
     row("failed", rate(failed, failedBefore), `${number(failed)} in all`, codes.join(", ")),
     row("connections", number(connections.open), `${number(connections.opened)} in all`),
-    row("streams", number(streams.open), `${number(streams.started)} in all`),
+    row(
+      "streams",
+      number(streams.open),
+      `${number(streams.started)} in all`,
+      streams.detached > 0 ? `${number(streams.detached)} detached` : "",
+    ),
     row("event loop", `${busy} % busy`, `late p99 ${eventLoop.delayMs.p99} ms`, `longest ${eventLoop.delayMs.max} ms`),
     row("memory", bytes(memory.rss), `heap ${bytes(memory.heapUsed)}`),
     row(

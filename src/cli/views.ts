@@ -130,7 +130,12 @@ export function cacheView({ count, disabled, services, origins, failedConfigs }:
   ].join("\n");
 }
 
-/** The worker pools. */
+/** What is counted beside a figure. */
+function more(count: number): string {
+  return count === 0 ? "" : ` +${number(count)}`;
+}
+
+/** The worker pools; after a plus what their figures do not count: old threads, and calls by functions. */
 export function poolsView(pools: readonly WorkerPoolStatus[]): string {
   const open = pools.flatMap(({ name, openCircuits }) =>
     openCircuits.map(
@@ -151,9 +156,9 @@ export function poolsView(pools: readonly WorkerPoolStatus[]): string {
       pools.map((pool) => [
         pool.name,
         state(pool.state),
-        `${pool.readyThreads}/${pool.threads}${pool.oldThreads === 0 ? "" : ` +${pool.oldThreads}`}`,
-        `${number(pool.inFlight)}/${number(pool.maxInFlight)}`,
-        `${number(pool.queued)}/${number(pool.maxQueueSize)}`,
+        `${pool.readyThreads}/${pool.threads}${more(pool.oldThreads)}`,
+        `${number(pool.inFlight)}/${number(pool.maxInFlight)}${more(pool.nestedInFlight)}`,
+        `${number(pool.queued)}/${number(pool.maxQueueSize)}${more(pool.nestedQueued)}`,
         pool.openCircuits.length === 0 ? "0" : paint("red", String(pool.openCircuits.length)),
       ]),
     ),

@@ -44,6 +44,7 @@ export interface DiagnosticsDeps {
   readonly running: RunningCalls;
   readonly connections: { readonly size: number; readonly opened: number };
   streams(): Statistics["streams"];
+  idempotency(): Statistics["idempotency"];
   pushed(): readonly PushedServiceStatus[];
   /** Whether the actor tree is running. */
   isRunning(): boolean;
@@ -105,6 +106,7 @@ export class GatewayDiagnostics implements Diagnostics {
       uptimeMs: Math.round(clock.now() - this.#started),
       requests: { ...totals, total: totalOf(totals), inFlight: running.size },
       streams: this.#deps.streams(),
+      idempotency: this.#deps.idempotency(),
       connections: { open: connections.size, opened: connections.opened },
       rateLimiter: rateLimiter.statistics,
       pools: this.pools(),

@@ -13,4 +13,6 @@ export function poolStatus(pools: Pools, kind: keyof Pools): WorkerPoolStatus {
   return pools[kind].status() ?? closed;
 }
 
-const noCalls = { threads: 0, readyThreads: 0, oldThreads: 0, inFlight: 0, queued: 0, maxInFlight: 0, maxQueueSize: 0 };
+const noNested = { nestedInFlight: 0, nestedQueued: 0 };
+const noThreads = { threads: 0, readyThreads: 0, oldThreads: 0 };
+const noCalls = { ...noThreads, ...noNested, inFlight: 0, queued: 0, maxInFlight: 0, maxQueueSize: 0 };

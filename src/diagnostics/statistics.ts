@@ -49,6 +49,15 @@ export interface Statistics {
     /** Memory of the Responses that clients may ask for again, bytes. */
     readonly keptBytes: number;
   };
+  /** Calls with an idempotency key. */
+  readonly idempotency: {
+    /** Keys of calls that run. */
+    readonly running: number;
+    /** Keys of calls that have ended, and whose repetition would be known. */
+    readonly kept: number;
+    /** Memory of what is kept of them, bytes. */
+    readonly keptBytes: number;
+  };
   /** Open client sockets, and all that were opened. */
   readonly connections: { readonly open: number; readonly opened: number };
   /** The state of the rate limiter. */

@@ -32,8 +32,24 @@ export function defineGauges(family: MetricFamily, source: () => MetricsSource |
     ({ streams }) => streams.detached,
   );
   value("pushes_waiting_bytes", "Memory of pushes that are not sent yet", ({ pushes }) => pushes.waiting.bytes);
+  value(
+    "streams_kept_bytes",
+    "Memory of the chunks that clients may ask for again",
+    ({ streams }) => streams.keptBytes,
+  );
+  value(
+    "idempotency_kept_bytes",
+    "Memory of the Responses that are kept for repeated requests",
+    ({ idempotency }) => idempotency.keptBytes,
+  );
   value("functions", "Registered functions, versions counted one by one", ({ functions }) => functions);
 
+  family.gauge("idempotency_keys", "Idempotency keys of calls that run, or have ended", ["state"], (set) => {
+    const now = statistics();
+    if (now === undefined) return;
+    set(now.idempotency.running, { state: "running" });
+    set(now.idempotency.kept, { state: "kept" });
+  });
   family.gauge("rate_limiter_keys", "Values that the rate limiter counts requests of", ["kind"], (set) => {
     const now = statistics();
     if (now === undefined) return;
@@ -45,6 +61,12 @@ export function defineGauges(family: MetricFamily, source: () => MetricsSource |
   });
   family.gauge("worker_pool_calls_in_flight", "Calls that threads have", ["pool"], (set) => {
     for (const { name, inFlight } of statistics()?.pools ?? []) set(inFlight, { pool: name });
+  });
+  family.gauge("worker_pool_nested_queue_depth", "Calls by functions that wait for a thread", ["pool"], (set) => {
+    for (const { name, nestedQueued } of statistics()?.pools ?? []) set(nestedQueued, { pool: name });
+  });
+  family.gauge("worker_pool_nested_calls_in_flight", "Calls by functions that threads have", ["pool"], (set) => {
+    for (const { name, nestedInFlight } of statistics()?.pools ?? []) set(nestedInFlight, { pool: name });
   });
   family.gauge("worker_pool_threads", "Threads that run calls", ["pool"], (set) => {
     for (const { name, readyThreads } of statistics()?.pools ?? []) set(readyThreads, { pool: name });

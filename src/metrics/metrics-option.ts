@@ -4,8 +4,10 @@ export interface GatewayReadings {
   readonly requests: { readonly inFlight: number };
   /** Pushes and broadcasts that are not sent yet. */
   readonly pushes: { readonly waiting: { readonly bytes: number } };
-  /** Running streams, and those of them that wait for their clients to come back. */
-  readonly streams: { readonly open: number; readonly detached: number };
+  /** Running streams, those of them that wait for their clients to come back, and what is kept for those. */
+  readonly streams: { readonly open: number; readonly detached: number; readonly keptBytes: number };
+  /** Idempotency keys of calls that run, and of those that have ended; and what is kept of these. */
+  readonly idempotency: { readonly running: number; readonly kept: number; readonly keptBytes: number };
   /** Open client sockets. */
   readonly connections: { readonly open: number };
   /** Registered functions; each version counts. */
@@ -17,6 +19,8 @@ export interface GatewayReadings {
     readonly name: string;
     readonly inFlight: number;
     readonly queued: number;
+    readonly nestedInFlight: number;
+    readonly nestedQueued: number;
     readonly readyThreads: number;
     readonly oldThreads: number;
     readonly openCircuits: readonly { readonly moduleName: string; readonly function: string }[];

@@ -78,6 +78,10 @@ export interface WorkerPoolStatus {
   readonly inFlight: number;
   /** Calls that wait for a place. */
   readonly queued: number;
+  /** Calls on threads that functions of the pool's program have made; `inFlight` does not count them. */
+  readonly nestedInFlight: number;
+  /** Such calls that wait for a thread. */
+  readonly nestedQueued: number;
   /** The most calls that threads may have. */
   readonly maxInFlight: number;
   /** The most calls that may wait. */

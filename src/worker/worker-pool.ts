@@ -224,6 +224,8 @@ export class WorkerPool {
       oldThreads: this.#threads.old.count,
       inFlight: this.#places.taken,
       queued: this.#queue.size,
+      nestedInFlight: this.#nestedPlaces.taken,
+      nestedQueued: this.#nestedQueue.size,
       maxInFlight,
       maxQueueSize,
       openCircuits: this.#circuits.open,

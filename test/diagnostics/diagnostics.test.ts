@@ -33,6 +33,7 @@ describe("statistics", () => {
       total: 6,
     });
     expect(streams).toEqual({ open: 0, started: 1, detached: 0, keptBytes: 0 });
+    expect(gateway.diagnostics.statistics().idempotency).toEqual({ running: 0, kept: 0, keptBytes: 0 });
     expect(eventLoop.activeMs).toBeGreaterThan(0);
     expect(uptimeMs).toBeGreaterThan(0);
     const quiet = gateway.stream({ service: "test", requestType: "quiet" });

@@ -10,6 +10,8 @@ const pool: WorkerPoolStatus = {
   oldThreads: 0,
   inFlight: 0,
   queued: 0,
+  nestedInFlight: 0,
+  nestedQueued: 0,
   maxInFlight: 10,
   maxQueueSize: 100,
   openCircuits: [],

@@ -4,6 +4,7 @@ import { metrics } from "gen-api/metrics";
 import { Counter, Registry } from "prom-client";
 import { afterEach, describe, expect, test } from "vitest";
 import { kill } from "../../dist/actor/lifecycle/exit.js";
+import nested from "../fixtures/nested.js";
 import { keep, nextEvent, startGateway, startNode } from "../support/cluster.ts";
 import { startTestGateway, urlOf } from "../support/gateway.ts";
 import { named, watchActors } from "../support/living-actors.ts";
@@ -166,6 +167,38 @@ describe("what happens now is read when it is scraped:", () => {
     expect(await read(registry, "requests_in_flight")).toBe(0);
     expect(await read(registry, "streams_ended_total", { type: "quiet", outcome: "cancelled" })).toBe(1);
     expect(await read(registry, "stream_chunks_total", { type: "quiet" })).toBe(1);
+  });
+
+  test("calls that functions make, which the other figures of a pool do not count", async () => {
+    const { gateway, registry } = await open({ functions: [nested] });
+    const controller = new AbortController();
+    const { signal } = controller;
+    const outer = gateway.call({ service: "nested", requestType: "waits_for", args: { type: "wait" } }, { signal });
+    const ended = expect(outer).rejects.toMatchObject({ code: "cancelled" });
+    const inFlight = (name: string) => read(registry, name, { pool: "async_pool" });
+    await vi.waitUntil(async () => (await inFlight("worker_pool_nested_calls_in_flight")) === 1, 20_000);
+    expect(await inFlight("worker_pool_calls_in_flight")).toBe(1);
+    expect(await inFlight("worker_pool_nested_queue_depth")).toBe(0);
+    expect(gateway.diagnostics.pools()[0]).toMatchObject({ inFlight: 1, nestedInFlight: 1, nestedQueued: 0 });
+    controller.abort();
+    await ended;
+    await vi.waitUntil(async () => (await inFlight("worker_pool_nested_calls_in_flight")) === 0, 20_000);
+  });
+
+  test("idempotency keys, of calls that run and of those whose Response is kept", async () => {
+    const { gateway, registry } = await open();
+    const keys = (state: string) => read(registry, "idempotency_keys", { state });
+    expect([await keys("running"), await keys("kept")]).toEqual([0, 0]);
+    const of = { service: "test", userId: "ann" };
+    const waiting = gateway.call({ ...of, requestType: "wait_on_main", idempotencyKey: "k1" });
+    await gateway.call({ ...of, requestType: "add", args: { a: 1, b: 2 }, idempotencyKey: "k2" });
+    expect([await keys("running"), await keys("kept")]).toEqual([1, 1]);
+    expect(await read(registry, "idempotency_kept_bytes")).toBeGreaterThan(0);
+    expect(await read(registry, "streams_kept_bytes")).toBe(0);
+    await gateway.call({ service: "test", requestType: "release_on_main" });
+    await waiting;
+    expect([await keys("running"), await keys("kept")]).toEqual([0, 2]);
+    expect(gateway.diagnostics.statistics().idempotency).toMatchObject({ running: 0, kept: 2 });
   });
 
   test("reloads, and threads that still run earlier code", async () => {

@@ -32,6 +32,16 @@ export class KeyedCalls implements KeyedCallOwner {
     return this.#running.size + this.#settled.size;
   }
 
+  /** Keys of calls that run. */
+  get running(): number {
+    return this.#running.size;
+  }
+
+  /** Keys of calls that have ended. */
+  get kept(): number {
+    return this.#settled.size;
+  }
+
   /** Memory of what is kept, bytes. */
   get bytes(): number {
     return this.#bytes;

@@ -227,6 +227,11 @@ export class GatewayParts {
         detached: this.resumable.detached,
         keptBytes: this.resumable.keptBytes,
       }),
+      idempotency: () => ({
+        running: this.#keyedCalls.running,
+        kept: this.#keyedCalls.kept,
+        keptBytes: this.#keyedCalls.bytes,
+      }),
       pushed: () => this.cluster.pushed(),
       isRunning: () => isAlive(system().root),
       restarted: () => system().restarted(),
