@@ -4,9 +4,9 @@ import type { AddressInfo } from "node:net";
 import { Chromium, type Page } from "../support/processes/chromium.ts";
 import { bundle } from "./bundle.ts";
 
-const entry = new URL("../fixtures/client/page.js", import.meta.url).pathname;
+const testPage = new URL("../fixtures/client/page.js", import.meta.url).pathname;
 
-/** Serves the page of the browser's tests, and opens it in a real browser. */
+/** Serves a page, and opens it in a real browser. */
 export class PageServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #chromium: Chromium;
@@ -16,12 +16,13 @@ export class PageServer implements AsyncDisposable {
     this.#chromium = chromium;
   }
 
-  static async start(): Promise<PageServer> {
+  /** @param entry the page's script. @default that of the browser's tests */
+  static async start(entry = testPage): Promise<PageServer> {
     const code = await bundle(entry);
     const server = createServer((request, response) => {
       const isScript = request.url === "/page.js";
       response.setHeader("content-type", isScript ? "text/javascript" : "text/html");
-      response.end(isScript ? code : '<!doctype html><script type="module" src="/page.js"></script>');
+      response.end(isScript ? code : '<!doctype html><body><script type="module" src="/page.js"></script>');
     });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
