@@ -119,7 +119,7 @@ export class Requests implements UplinkListener {
     if (isMap(response) && "request_id" in response) requester.onResponse(response as unknown as Response);
     else if (status === "ok") requester.onAccepted();
     else if (!isMap(response)) this.#fail(id, request, new GenApiError("invalid_request", String(response)));
-    else this.#fail(id, request, disconnected(`The gateway refused: ${response.reason}`, String(response.reason)));
+    else this.#fail(id, request, disconnected(`Cannot go on here: ${response.reason}`, String(response.reason)));
   }
 
   #send(id: string, request: PendingRequest): void {

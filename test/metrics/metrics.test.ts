@@ -176,13 +176,13 @@ describe("what happens now is read when it is scraped:", () => {
     const outer = gateway.call({ service: "nested", requestType: "waits_for", args: { type: "wait" } }, { signal });
     const ended = expect(outer).rejects.toMatchObject({ code: "cancelled" });
     const inFlight = (name: string) => read(registry, name, { pool: "async_pool" });
-    await vi.waitUntil(async () => (await inFlight("worker_pool_nested_calls_in_flight")) === 1, 20_000);
+    await expect.poll(() => inFlight("worker_pool_nested_calls_in_flight")).toBe(1);
     expect(await inFlight("worker_pool_calls_in_flight")).toBe(1);
     expect(await inFlight("worker_pool_nested_queue_depth")).toBe(0);
     expect(gateway.diagnostics.pools()[0]).toMatchObject({ inFlight: 1, nestedInFlight: 1, nestedQueued: 0 });
     controller.abort();
     await ended;
-    await vi.waitUntil(async () => (await inFlight("worker_pool_nested_calls_in_flight")) === 0, 20_000);
+    await expect.poll(() => inFlight("worker_pool_nested_calls_in_flight")).toBe(0);
   });
 
   test("idempotency keys, of calls that run and of those whose Response is kept", async () => {
