@@ -91,6 +91,7 @@ const readMap = readerOf({ type: "map" });
 
 /** What every `map` has to be, if the function's own schema decides the rest. */
 function readOfSchema(args: Readonly<Record<string, unknown>>): unknown[] | GenApiError {
+  beginChecks();
   const read = readMap(args);
   if (!(read instanceof Fault)) return [args];
   const where = read.path === "" ? "Arguments" : `Argument ${JSON.stringify(read.path.slice(1))}`;
