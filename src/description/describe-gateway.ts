@@ -7,6 +7,7 @@ import { refuseArgument } from "../core/faults.ts";
 import { isMap } from "../core/is-map.ts";
 import { type Identity, mayBePermitted } from "../policy/permission.ts";
 import type { ScopedRateLimit } from "../policy/rate-limiter/rate-limit.ts";
+import { readRoles, rolesRule } from "../policy/roles.ts";
 import type {
   ArgumentDescription,
   ChannelDescription,
@@ -56,8 +57,7 @@ function identityOf(given: DescribedIdentity): Identity {
   refuseArgument("describe", "identity", given, isMap(given), "a map or left out");
   const { userId = null, userRoles = [], claims = {} } = given;
   refuseArgument("describe", "userId", userId, userId === null || typeof userId === "string", "a string or null");
-  const isRoles = Array.isArray(userRoles) && userRoles.every((role) => typeof role === "string");
-  refuseArgument("describe", "userRoles", userRoles, isRoles, "a list of roles");
+  refuseArgument("describe", "userRoles", userRoles, readRoles(userRoles) !== null, rolesRule);
   refuseArgument("describe", "claims", claims, isMap(claims), "a map of claims");
   return { userId, userRoles, claims };
 }

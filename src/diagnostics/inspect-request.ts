@@ -12,6 +12,7 @@ import { describe, type ErrorCode, isGenApiError, libraryError } from "../core/e
 import { shown } from "../core/faults.ts";
 import { canonicalAddress } from "../core/net/ip-address.ts";
 import type { Claims } from "../core/request-info.ts";
+import { readRoles, rolesRule } from "../policy/roles.ts";
 
 /** What a stage would do. */
 export interface InspectedStage extends StageText {
@@ -112,9 +113,9 @@ function claimsOf({ claims }: HostRequest): Claims {
 }
 
 function rolesOf({ userRoles }: HostRequest): readonly string[] {
-  const roles: unknown = userRoles ?? [];
-  if (Array.isArray(roles) && roles.every((role) => typeof role === "string")) return roles;
-  throw libraryError("invalid_request", `userRoles must be a list of strings, got ${describe(roles)}`);
+  const roles = readRoles(userRoles ?? []);
+  if (roles !== null) return roles;
+  throw libraryError("invalid_request", `userRoles must be ${rolesRule}, got ${describe(userRoles)}`);
 }
 
 function inspection(inspected: readonly Inspected[]): RequestInspection {

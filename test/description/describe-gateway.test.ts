@@ -97,7 +97,7 @@ test("to an identity it describes what that one may call, and nothing else", asy
 test.each([
   [null, "identity must be a map or left out, got null"],
   [{ userId: 1 }, "userId must be a string or null, got 1"],
-  [{ userRoles: "admin" }, 'userRoles must be a list of roles, got "admin"'],
+  [{ userRoles: "admin" }, 'userRoles must be a list of at most 1000 strings, got "admin"'],
   [{ claims: [] }, "claims must be a map of claims, got list"],
 ])("an identity cannot be %j", async (identity, fault) => {
   const gateway = await startGateway();

@@ -275,7 +275,7 @@ describe("a dry run says of a request", () => {
     expect(inspect(null)).toThrow(fault("The request must be a map, got null"));
     expect(inspect([])).toThrow(fault("The request must be a map, got list"));
     expect(inspect({ ...ask("admins"), userRoles: "admin" })).toThrow(
-      fault("userRoles must be a list of strings, got string"),
+      fault("userRoles must be a list of at most 1000 strings, got string"),
     );
     expect(inspect({ ...ask("admins"), userId: 5 })).toThrow(fault("userId must be a string or null, got number"));
     expect(inspect({ ...ask("admins"), userRoles: null })()).toMatchObject({ outcome: "permission_denied" });

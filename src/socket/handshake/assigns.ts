@@ -3,6 +3,7 @@ import { readClaims } from "../../call/request/claims.ts";
 import { describe, libraryError } from "../../core/errors.ts";
 import { hearPromises } from "../../core/foreign/hear-promises.ts";
 import type { Claims } from "../../core/request-info.ts";
+import { readRoles, rolesRule } from "../../policy/roles.ts";
 import type { ConnectRefusal } from "./read-handshake.ts";
 
 const { isDate, isNativeError } = types;
@@ -11,7 +12,7 @@ const { isDate, isNativeError } = types;
 export interface Assigns {
   /** The user of the connection; null or empty: anonymous. */
   readonly userId?: string | null;
-  /** The user's roles, for `checkPermission: {role}`. @default [] */
+  /** The user's roles, at most 1 000, for `checkPermission: {role}`. @default [] */
   readonly userRoles?: readonly string[];
   /** The device that connects. */
   readonly deviceId?: string | null;
@@ -74,10 +75,10 @@ export function readAssigns(assigns: unknown, now: number): { readonly assigns: 
 }
 
 function rolesOf(value: unknown): readonly string[] {
-  const roles = Array.isArray(value) ? [...value] : undefined;
-  hearPromises(roles);
-  if (roles?.every((role) => typeof role === "string")) return roles;
-  throw wrong(".userRoles", "a list of strings", value);
+  const roles = readRoles(value);
+  if (roles !== null) return roles;
+  hearPromises(value);
+  throw wrong(".userRoles", rolesRule, value);
 }
 
 function timeOf(value: unknown): number {

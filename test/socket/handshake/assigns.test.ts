@@ -3,10 +3,10 @@ import { readAssigns } from "../../../src/socket/handshake/assigns.ts";
 
 describe("what connect returns", () => {
   test.each([
-    [{ userRoles: [1] }, ".userRoles must be a list of strings"],
-    [{ userRoles: ["user", null] }, ".userRoles must be a list of strings"],
-    [{ userRoles: "admin" }, ".userRoles must be a list of strings"],
-    [{ userRoles: null }, ".userRoles must be a list of strings"],
+    [{ userRoles: [1] }, ".userRoles must be a list of at most 1000 strings"],
+    [{ userRoles: ["user", null] }, ".userRoles must be a list of at most 1000 strings"],
+    [{ userRoles: "admin" }, ".userRoles must be a list of at most 1000 strings"],
+    [{ userRoles: null }, ".userRoles must be a list of at most 1000 strings"],
     [{ userId: 1 }, ".userId must be a string"],
     [{ deviceId: {} }, ".deviceId must be a string"],
     [{ id: true }, ".id must be a string"],
@@ -19,6 +19,14 @@ describe("what connect returns", () => {
         code: "invalid_option",
         message: expect.stringContaining(`What connect returns${fault}, got `),
       }),
+    );
+  });
+
+  test("is refused unread where its list of roles is endless", () => {
+    const userRoles: string[] = [];
+    userRoles.length = 2 ** 32 - 1;
+    expect(() => readAssigns({ userRoles }, 0)).toThrowError(
+      /userRoles must be a list of at most 1000 strings, got list/,
     );
   });
 

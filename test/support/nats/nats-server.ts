@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { get, type IncomingMessage } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { until } from "../until.ts";
 import { natsServerBinary } from "./nats-server-binary.js";
 
 /** What a test may say of its server. */
@@ -85,10 +86,12 @@ export class NatsServer implements AsyncDisposable {
     await this.#listening(child);
   }
 
-  /** Sends a real signal. Resolves, for one that ends it, when the server has exited. */
+  /** Sends a real signal. Resolves when the server has exited, or stands still with all its threads. */
   async signal(signal: NodeJS.Signals): Promise<void> {
+    const pid = this.#process?.pid;
     this.#process?.kill(signal);
-    if (signal !== "SIGSTOP" && signal !== "SIGCONT") await this.#exited;
+    if (signal === "SIGSTOP" && pid !== undefined) await until(() => standsStill(pid));
+    else if (signal !== "SIGCONT") await this.#exited;
   }
 
   /** Loses everything that it has stored. It must not run. */
@@ -138,4 +141,11 @@ async function freePort(): Promise<number> {
   if (address === null || typeof address === "string") throw new Error("no port");
   await new Promise((resolve) => server.close(resolve));
   return address.port;
+}
+
+/** Whether every thread of a stopped process has noticed that. Where the system does not tell, it is taken to have. */
+function standsStill(pid: number): boolean {
+  const threads = `/proc/${pid}/task`;
+  if (!existsSync(threads)) return true;
+  return readdirSync(threads).every((thread) => / T /.test(readFileSync(`${threads}/${thread}/stat`, "latin1")));
 }
