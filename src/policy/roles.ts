@@ -1,5 +1,5 @@
 /** The most roles that a connection may have: they travel with its calls. */
-export const maxRoles = 1_000;
+const maxRoles = 1_000;
 
 /** What roles have to be, for messages. */
 export const rolesRule = `a list of at most ${maxRoles} strings`;
