@@ -103,13 +103,23 @@ describe("a module that is to be imported ahead of its calls", () => {
     const module = counting("wait");
     await using pool = await openPreloading([module]);
     await until(() => imports.begun === 2);
-    const flag = new Int32Array(new SharedArrayBuffer(4));
-    const computes = start(pool, "holdFor", [1_500, flag]);
-    await until(() => Atomics.load(flag, 0) === 1);
-    const calls = Array.from({ length: 10 }, () => start(pool, "thread", [], { module }));
-    const givenUp = start(pool, "thread", [], { module });
-    expect(await run(pool, "echo", ["elsewhere"])).toBe("elsewhere");
-    givenUp.cancel("cancelled");
+    const ask = async () => {
+      const flag = new Int32Array(new SharedArrayBuffer(4));
+      const computes = start(pool, "holdFor", [1_500, flag]);
+      await until(() => Atomics.load(flag, 0) === 1);
+      const calls = Array.from({ length: 10 }, () => start(pool, "thread", [], { module }));
+      const givenUp = start(pool, "thread", [], { module });
+      expect(await run(pool, "echo", ["elsewhere"])).toBe("elsewhere");
+      givenUp.cancel("cancelled");
+      return { computes, calls, givenUp };
+    };
+    let asked = await ask();
+    // The computation may have gone to the other thread: then nothing waits, and it is tried again.
+    while (asked.calls.some(({ answers }) => answers > 0)) {
+      await asked.computes.outcome;
+      asked = await ask();
+    }
+    const { computes, calls, givenUp } = asked;
     expect(computes.answers).toBe(0);
     for (const call of calls) expect(await call.outcome).toMatchObject({ json: expect.anything() });
     expect(imports.ended).toBe(1);

@@ -34,9 +34,17 @@ export class NatsServer implements AsyncDisposable {
 
   /** Starts a server; resolves when it takes connections. */
   static async start(options: NatsServerOptions = {}): Promise<NatsServer> {
-    const server = await NatsServer.prepare(options);
-    await server.restart();
-    return server;
+    for (let attempt = 1; ; attempt++) {
+      const server = await NatsServer.prepare(options);
+      try {
+        await server.restart();
+        return server;
+      } catch (error) {
+        await server[Symbol.asyncDispose]();
+        // Another program took the port after it was found free.
+        if (attempt === 5 || !String(error).includes("address already in use")) throw error;
+      }
+    }
   }
 
   /** Says anew what the server is, from its next start on. */

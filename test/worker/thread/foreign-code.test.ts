@@ -47,6 +47,8 @@ test.each(["one", "later"])("a module that replaces built-ins changes nothing of
 
 test("a function that breaks the iterators of lists, Maps and Sets breaks nothing of what its thread answers", async () => {
   await using pool = openPool();
+  // Imported before: Node's own loader iterates over lists too, and since Node 24 sees it when somebody replaces that.
+  expect(await run(pool, "echo", [4])).toBe(4);
   const module = fixture("replaces-iterators.mjs");
   expect(await run(pool, "replaceIterators", [], { module })).toBe("replaced");
   expect(await run(pool, "add", [1, 2], { module })).toBe(3);
@@ -82,7 +84,6 @@ test("a function that breaks the iterators of lists, Maps and Sets breaks nothin
   });
   expect(chunks).toHaveLength(100);
   waits.cancel("cancelled");
-  // Of a module that the thread imports only now.
   expect(await run(pool, "echo", [5])).toBe(5);
 });
 
